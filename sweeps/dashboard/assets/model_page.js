@@ -9,6 +9,7 @@ import { versionPart } from "./model_version.js";
 import { leftOut } from "./models_page.js";
 import { everySeen, refetching } from "./refetch.js";
 import { scatterChart } from "./scatter_chart.js";
+import { stackedTable } from "./stacked_table.js";
 import { loaded } from "./states.js";
 
 const AGAIN_MS = 30000; // for runs that were made again, of which the stream of models does not tell
@@ -130,9 +131,8 @@ function history(page, model) {
     h("td", { class: "whole" }, timeShown(event.at)),
     h("td", { class: "whole" }, mark(event), there.has(event.version) ? h("a", { href: page.context.link("model", page.id, { version: event.version }) }, `v${event.version}`) : `v${event.version}`, ` ${eventWords(event)}`),
     h("td", null, event.who), h("td", { class: "wide" }, event.why));
-  return h("div", { class: "grid-box" }, h("table", { class: "grid history" }, h("caption", { class: "offscreen" }, "Events, the newest first"),
-    h("thead", null, h("tr", null, ["when", "what", "by", "why"].map((name) => h("th", { scope: "col" }, name)))),
-    h("tbody", null, seen.map(line))));
+  const heads = [{ name: "when", plain: true }, { name: "what", plain: true }, { name: "by" }, { name: "why", plain: true }];
+  return h("div", { class: "grid-box" }, stackedTable("history", "Events, the newest first", heads, seen.map(line)));
 }
 
 function eventWords(event) {

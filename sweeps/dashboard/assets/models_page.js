@@ -6,6 +6,7 @@ import { codeBlock } from "./controls.js";
 import { shown, timeShown } from "./format.js";
 import { watch } from "./live.js";
 import { refetching } from "./refetch.js";
+import { stackedTable } from "./stacked_table.js";
 import { emptyState, loaded } from "./states.js";
 import { badge } from "./verdict_view.js";
 
@@ -41,10 +42,8 @@ function nothing() {
 }
 
 function table(models, context) {
-  const heads = [["model"], ["versions", "n"], ["champion"], ["by"], ["value", "n"], ["since"], ["last verdict"]];
-  return h("div", { class: "grid-box" }, h("table", { class: "grid models-table" }, h("caption", { class: "offscreen" }, "Models"),
-    h("thead", null, h("tr", null, heads.map(([name, kind]) => h("th", { class: kind ?? null, scope: "col" }, name)))),
-    h("tbody", null, models.map((model) => row(model, context)))));
+  const heads = [{ name: "model", plain: true }, { name: "versions", kind: "n" }, { name: "champion" }, { name: "by" }, { name: "value", kind: "n" }, { name: "since" }, { name: "last verdict" }];
+  return h("div", { class: "grid-box" }, stackedTable("models-table", "Models", heads, models.map((model) => row(model, context))));
 }
 
 function row(model, context) {

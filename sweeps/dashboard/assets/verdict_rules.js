@@ -2,6 +2,7 @@
 
 import { h, s } from "./dom.js";
 import { bytes, grouped, number, shown } from "./format.js";
+import { stackedTable } from "./stacked_table.js";
 
 const TITLES = { superiority: "better", not_worse: "not worse", slice: "not worse", threshold: "reaches its threshold", rows: "rows enough", rerun: "can be made again" };
 const [WIDE, HIGH, EDGE] = [150, 22, 6]; // px of a bar, and of the room at its ends
@@ -12,9 +13,7 @@ export function rulesTable(rules) {
   if (!rules.length) return null;
   const columns = COLUMNS.filter(({ has }) => rules.some(has));
   return h("div", { class: "grid-box", tabIndex: 0, role: "region", "aria-label": "Table of rules" },
-    h("table", { class: "grid rules" }, h("caption", { class: "offscreen" }, "Rules of the gate"),
-      h("thead", null, h("tr", null, columns.map(({ name, kind, says }) => h("th", { class: kind ?? null, scope: "col", title: says ?? null }, name)))),
-      h("tbody", null, rules.map((rule) => h("tr", null, columns.map(({ cell }) => cell(rule)))))));
+    stackedTable("rules", "Rules of the gate", columns, rules.map((rule) => h("tr", null, columns.map(({ cell }) => cell(rule))))));
 }
 
 /** Return the value of a measure with its unit. */
@@ -72,8 +71,8 @@ function gainCell({ measure, gain, low, high }) {
 
 const chance = (name) => (rule) => h("td", { class: "n" }, rule[name] === null ? "" : shown(Number(rule[name].toPrecision(2))));
 const COLUMNS = [
-  { name: "passes", has: () => true, cell: ({ passes }) => h("td", { class: `whole ${passes ? "good" : "bad"}` }, passes ? "✓ yes" : "✗ no") },
-  { name: "rule", has: () => true, cell: ruleCell },
+  { name: "passes", plain: true, has: () => true, cell: ({ passes }) => h("td", { class: `whole ${passes ? "good" : "bad"}` }, passes ? "✓ yes" : "✗ no") },
+  { name: "rule", plain: true, has: () => true, cell: ruleCell },
   { name: "gain", kind: "n", has: (rule) => rule.gain !== null, cell: gainCell, says: "How much better the challenger is; below, where the true gain lies" },
   { name: "against 0 and what is asked", has: (rule) => rule.gain !== null, cell: (rule) => h("td", null, intervalBar(rule)), says: "The solid line is zero, the dashed one what is asked" },
   { name: "champion", kind: "n", has: (rule) => rule.champion !== null, cell: (rule) => h("td", { class: "n" }, measured(rule.measure, rule.champion)) },

@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { counted, timeShown } from "./format.js";
+import { stackedTable } from "./stacked_table.js";
 import { badge } from "./verdict_view.js";
 
 /**
@@ -24,11 +25,10 @@ export function allVerdicts({ number, verdicts }, version, hrefOf, isOpen) {
     h("td", { class: "n" }, each.look),
     h("td", { class: "whole" }, timeShown(each.at)),
     h("td", { class: "wide" }, each.sentence));
-  const heads = [["decision", "n"], ["outcome"], ["look", "n"], ["judged"], ["why"]];
+  const heads = [{ name: "decision", kind: "n" }, { name: "outcome", plain: true }, { name: "look", kind: "n" }, { name: "judged" }, { name: "why", plain: true }];
   return h("details", { dataset: { key: "verdicts" }, open: isOpen || !verdicts.find((each) => each.number === number)?.counts },
     h("summary", null, `All ${counted(verdicts.length, "decision")} on this version`),
     h("p", { class: "hint" }, "The one that counts is the newest that compared predictions or promoted; where there is none, the newest."),
-    h("div", { class: "grid-box", tabIndex: 0, role: "region", "aria-label": `Table of decisions on version ${version}` }, h("table", { class: "grid kept-verdicts" }, h("caption", { class: "offscreen" }, `Decisions on version ${version}, the newest first`),
-      h("thead", null, h("tr", null, heads.map(([name, kind]) => h("th", { scope: "col", class: kind ?? null }, name)))),
-      h("tbody", null, verdicts.map(row)))));
+    h("div", { class: "grid-box", tabIndex: 0, role: "region", "aria-label": `Table of decisions on version ${version}` },
+      stackedTable("kept-verdicts", `Decisions on version ${version}, the newest first`, heads, verdicts.map(row))));
 }

@@ -156,6 +156,39 @@ def test_every_verdict_that_a_version_keeps_has_an_address_and_the_one_that_coun
     assert page.page.evaluate("window.ran") is None
 
 
+OUTSIDE = """() => [...document.querySelectorAll(".grid-box:has(.stacked)")].flatMap((box) => {
+  const { left, right } = box.getBoundingClientRect();
+  return [...box.querySelectorAll("tbody *")]
+    .map((each) => [each.getBoundingClientRect(), each])
+    .filter(([at]) => at.width && (at.left < left || at.right > right))
+    .map(([, each]) => `${each.tagName} ${each.textContent}`);
+})"""
+UNNAMED = """() => [...document.querySelectorAll(".rules td.n")]
+  .filter((each) => each.textContent && getComputedStyle(each, "::before").content === "none").length"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_no_cell_lies_outside_of_the_screen_and_each_figure_is_named(
+    scheme: str, serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry = judged_store(tmp_path / "experiments", scored(promote=False))
+    registry.record_verdict(MODEL, 2, Verdict.from_json(many_guards()))
+    registry.refuse(MODEL, 2, reason="the objective is not enough, " * 9, by="sweep 20260131-093000-a-name")
+    phone = {"viewport": {"width": 390, "height": 844}, "color_scheme": scheme}
+    page = visit(serve(), **phone).open(f"model/{MODEL}?version=2")
+    page.find("table.rules tbody tr").nth(12).wait_for()
+    page.find("body").get_by_text("All 2 decisions on this version").click()
+    assert page.find(".stacked").count() == 3
+    assert page.page.evaluate(OUTSIDE) == []
+    assert page.page.evaluate(UNNAMED) == 0
+    refused = page.find(".history tbody tr").first
+    assert refused.bounding_box()["height"] < 180
+    assert "the objective is not enough" in refused.inner_text()
+    assert page.find(".rules thead").bounding_box()["height"] <= 1
+    page.open("models").find(".stacked").wait_for()
+    assert page.page.evaluate(OUTSIDE) == []
+
+
 def test_a_verdict_that_is_not_kept_is_said_to_be_missing(
     serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
 ) -> None:
