@@ -2,15 +2,18 @@
 
 import logging
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from types import EllipsisType
 
 from tracking.errors import (
     ChampionChangedError,
     CorruptFileError,
+    InvalidNameError,
     InvalidValueError,
     ModelLoadError,
     UnknownModelError,
+    quoted,
 )
 from tracking.files import atomic, regular
 from tracking.paths import ModelPaths
@@ -90,10 +93,13 @@ def check_unnamed(paths: ModelPaths, version: int, events: list[ModelEvent]) -> 
     """Raise InvalidValueError for a version that is the champion or has an alias."""
     held = [alias for alias, number in aliases_of(paths, events).items() if number == version]
     if held:
-        whole = "" if held == [CHAMPION] else ", let the alias name another"
+        aliases = ", ".join(quoted(each) for each in held if each != CHAMPION)
+        is_held = ["is its champion"] if CHAMPION in held else []
+        is_held += [f"has the alias {aliases}"] if aliases else []
+        ways = ["promote or roll back to another version"] if CHAMPION in held else []
+        ways += ["let the alias name another version or nothing"] if aliases else []
         raise InvalidValueError(
-            f"version {version} of {paths.folder.name!r} is its {' and '.join(held)}; promote or roll back to another "
-            f"version{whole}, or remove the whole model"
+            f"version {version} of {paths.folder.name!r} {' and '.join(is_held)}; {', '.join(ways)}, or remove the whole model"
         )
 
 
@@ -110,9 +116,19 @@ def check_alias(alias: str) -> None:
         )
 
 
+def _may_stand_in(char: str) -> bool:
+    """Return whether an alias may hold a character: letters and digits of any script, with the marks that some scripts put on them."""
+    return char.isalnum() or char in "._-" or unicodedata.category(char).startswith("M")
+
+
 def check_new_alias(alias: str) -> None:
-    """Raise as `check_alias`, and for one such as v2, which older versions of podium allowed."""
+    """Raise as `check_alias`, and for those that older versions of podium allowed: v2, and two words."""
     check_alias(alias)
+    unfit = next((each for each in alias if not _may_stand_in(each)), None)
+    if unfit is not None:
+        raise InvalidNameError(
+            f"alias {quoted(alias)} holds {quoted(unfit)}; use letters, digits, '_', '-' and '.', such as 'staging'"
+        )
     if _LIKE_A_VERSION.fullmatch(alias):
         raise InvalidValueError(
             f"alias {alias!r} reads like a version, as 2, v2 and V2 do; choose a name such as 'staging'"

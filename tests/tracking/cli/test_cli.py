@@ -124,7 +124,7 @@ def test_aliases_and_versions_of_a_model_are_given_and_removed(
     assert re.search(r"^ctr .* run_002 +staging=1$", say("models")[1], re.MULTILINE)
     assert re.search(r"^ +1 +test_auc .* run_001 .* staging$", say("models", "ctr")[1], re.MULTILINE)
     assert re.search(r" aliased staging +1 ", say("history", "ctr")[1])
-    assert "version 1 of 'ctr' is its staging" in say("remove", "ctr@1", "--yes")[2]
+    assert "version 1 of 'ctr' has the alias 'staging'" in say("remove", "ctr@1", "--yes")[2]
     assert say("alias", "ctr", "staging")[0] == 2
     assert say("alias", "ctr", "staging", "1", "--remove")[0] == 2
     assert say("alias", "ctr", "staging", "--remove") == (0, "staging names nothing in ctr.\n", "")

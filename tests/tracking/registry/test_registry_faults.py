@@ -246,12 +246,44 @@ def test_an_alias_that_would_be_misread_is_refused(registry: ModelRegistry, alia
             call()
 
 
+@pytest.mark.parametrize(
+    "alias", ["bad name", "a@b", "a,b", "x=1", "it's", "(old)", "50%", "a\u00a0b", "🏆", "a+b"]
+)
+def test_a_new_alias_is_a_name_of_letters_digits_and_few_signs(
+    registry: ModelRegistry, base: Path, alias: str
+) -> None:
+    history = base / "models" / "ctr" / "events.jsonl"
+    before = history.read_bytes()
+    with pytest.raises(InvalidNameError, match=r"use letters, digits, '_', '-' and '\.', such as 'staging'"):
+        registry.set_alias("ctr", alias, 1)
+    assert history.read_bytes() == before
+    # as an older podium wrote it: it stays readable, and can be taken away
+    event = {"event": "aliased", "version": 1, "at": "2026-01-01T00:00:00+00:00", "by": "ann", "alias": alias}
+    history.write_bytes(before + json.dumps(event).encode() + b"\n")
+    assert registry.aliases("ctr") == {"champion": 4, alias: 1}
+    assert registry.locate("ctr", alias) == ("ctr", 1)
+    assert registry.history("ctr")[-1].alias == alias
+    with pytest.raises(InvalidValueError) as told:
+        registry.archive("ctr", 1)
+    assert f"has the alias {alias!r}; let the alias name another version or nothing" in str(told.value)
+    registry.remove_alias("ctr", alias)
+    assert registry.aliases("ctr") == {"champion": 4}
+
+
+@pytest.mark.parametrize(
+    "alias", ["staging", "live-eu", "v2.1", "A_b", "2026-q1", "vorläufig", "परीक्षण", "本番"]
+)
+def test_an_alias_may_be_a_word_of_any_script(registry: ModelRegistry, alias: str) -> None:
+    registry.set_alias("ctr", alias, 1)
+    assert registry.aliases("ctr") == {"champion": 4, alias: 1}
+
+
 def test_a_removed_version_is_gone_and_its_number_stays_taken(
     registry: ModelRegistry, tracker: ExperimentTracker, base: Path
 ) -> None:
     registry.set_alias("ctr", "staging", 1)
-    for number, name in ((4, "champion"), (1, "staging")):
-        with pytest.raises(InvalidValueError, match=f"version {number} of 'ctr' is its {name}; "):
+    for number, what in ((4, "is its champion"), (1, "has the alias 'staging'")):
+        with pytest.raises(InvalidValueError, match=f"version {number} of 'ctr' {what}; "):
             registry.remove("ctr", number)
     assert registry.remove("ctr", 3, reason="too large", by="ann") == [3]
     with pytest.raises(UnknownModelError, match="has no version 3; it has 1, 2, 4"):

@@ -100,8 +100,8 @@ def test_an_archived_version_is_listed_nowhere_and_is_no_champion(
     registry: ModelRegistry, tracker: ExperimentTracker, base: Path
 ) -> None:
     registry.set_alias("ctr", "staging", 4)
-    for number, name in ((3, "champion"), (4, "staging")):
-        with pytest.raises(InvalidValueError, match=f"version {number} of 'ctr' is its {name}"):
+    for number, what in ((3, "is its champion"), (4, "has the alias 'staging'")):
+        with pytest.raises(InvalidValueError, match=f"version {number} of 'ctr' {what}; "):
             registry.archive("ctr", number)
     for _ in range(2):
         registry.archive("ctr", 2, reason="too slow", by="ann")
