@@ -11,7 +11,7 @@ from tracking.metrics.summary_file import size_of
 from tracking.paths import RunPaths, StorePaths
 from tracking.process.program import command
 from tracking.registry import EventKind, KeptVerdict, ModelEvent, ModelRegistry, ModelVersion, Verdict
-from tracking.registry.judgements import FOLDER, NAME
+from tracking.registry.judgements import FOLDER, NAME, last_promotion, that_promoted
 from tracking.rerun import results_of
 from tracking.store.scan import OnError
 from tracking.verdicts import brief_of, whole_of
@@ -54,6 +54,7 @@ def model_of(registry: ModelRegistry, name: str, store: Path) -> dict[str, Any]:
             {
                 **_version(registry, version, faults, store),
                 "archived": _archived(version.version, gone, events),
+                "promoted": _promoted(version.version, events),
             }
             for version in reversed(every)
         ],
@@ -82,9 +83,11 @@ def version_of(
         if kept is None:
             raise UnknownModelError(f"version {number} of {name!r} has no verdict {which}")
         verdict, shown = whole_of(kept.verdict, number), kept.number
+    promoter = that_promoted(last_promotion(_events(registry, name, faults), number), known)
     return {
         "verdict": verdict,
         "number": shown,
+        "promoted_by": None if promoter is None else promoter.number,
         "verdicts": [_kept(each, number) for each in reversed(known)][:MOST_VERDICTS],
         "code": _code(registry, name, number, faults),
         "left_out": list(faults),
@@ -146,6 +149,15 @@ def _archived(number: int, gone: set[int], events: list[ModelEvent]) -> dict[str
         each for each in reversed(events) if each.kind is EventKind.ARCHIVED and each.version == number
     )
     return {"at": cells.moment(event.at), "who": cells.value(event.by), "why": cells.value(event.reason)}
+
+
+def _promoted(number: int, events: list[ModelEvent]) -> dict[str, Any] | None:
+    """Return when a version was promoted last, by whom and why, and whether a verdict did it; None for one that never was."""
+    event = last_promotion(events, number)
+    if event is None:
+        return None
+    told = {"who": cells.value(event.by), "why": cells.value(event.reason)}
+    return {"at": cells.moment(event.at), **told, "by_verdict": event.verdict is not None}
 
 
 def _kept(kept: KeptVerdict, number: int) -> dict[str, Any]:

@@ -14,7 +14,14 @@ from tracking.errors import CorruptFileError
 from tracking.files import atomic, folders, regular
 from tracking.paths import ModelPaths
 from tracking.records import check_format
-from tracking.registry.model_records import VERDICT_FORMAT, KeptVerdict, ModelEvent, ModelVersion, Verdict
+from tracking.registry.model_records import (
+    VERDICT_FORMAT,
+    EventKind,
+    KeptVerdict,
+    ModelEvent,
+    ModelVersion,
+    Verdict,
+)
 from tracking.values.jsontext import encode, revive
 
 log = logging.getLogger("tracking")
@@ -120,6 +127,19 @@ def is_as_written(path: Path, known: Sequence[KeptVerdict], events: Sequence[Mod
     digest, kept_ones = atomic.sha256(path), {each.sha256 for each in known}
     named = {event.verdict for event in events if event.verdict is not None}
     return digest in named or (digest in kept_ones and named <= kept_ones)
+
+
+def last_promotion(events: Sequence[ModelEvent], number: int) -> ModelEvent | None:
+    """Return the last promotion of a version, by the gate or by hand; None for one that was never promoted."""
+    promotions = (each for each in reversed(events) if each.kind is EventKind.PROMOTED)
+    return next((each for each in promotions if each.version == number), None)
+
+
+def that_promoted(promotion: ModelEvent | None, known: Sequence[KeptVerdict]) -> KeptVerdict | None:
+    """Return the verdict that a promotion names; None for one by hand, and for a verdict that is not kept."""
+    if promotion is None or promotion.verdict is None:
+        return None
+    return next((each for each in known if each.sha256 == promotion.verdict), None)
 
 
 def is_foreign(verdict: Verdict, version: ModelVersion) -> bool:

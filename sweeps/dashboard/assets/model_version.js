@@ -7,7 +7,7 @@ import { leftOut } from "./models_page.js";
 import { rerunWords } from "./run_parts.js";
 import { failedState, loadingState } from "./states.js";
 import { badge, reasonList, verdictView } from "./verdict_view.js";
-import { allVerdicts, shownWords } from "./version_verdicts.js";
+import { allVerdicts, promotedInShort, promotedWords, shownWords } from "./version_verdicts.js";
 
 const COMMIT = 12; // characters of a commit that are shown
 
@@ -28,7 +28,7 @@ export function versionPart(page, model, version) {
     h("summary", null,
       h("strong", null, `v${version.version}`), " ", names, " ", version.archived ? [h("span", { class: "tag" }, "archived"), " "] : null,
       h("span", { class: "num" }, objective?.metric ? `${objective.metric} ` : "", shown(objective?.value)), " ",
-      verdict ? badge(verdict.promote) : null, " ", h("span", { class: "hint" }, timeShown(version.created_at))),
+      verdict ? badge(verdict.promote) : null, " ", promotedInShort(version), h("span", { class: "hint" }, timeShown(version.created_at))),
     place);
   node.addEventListener("toggle", () => {
     if (node.open) {
@@ -52,7 +52,7 @@ export function versionPart(page, model, version) {
 }
 
 function saysOf(page, version) {
-  return JSON.stringify([version.verdict, version.verdicts, page.chosen.get(version.version) ?? null]);
+  return JSON.stringify([version.verdict, version.verdicts, version.promoted, page.chosen.get(version.version) ?? null]);
 }
 
 // What was asked for once is asked for again only when the verdict is another one.
@@ -90,6 +90,7 @@ function draw(page, version, whole, place, state) {
     archivedWords(version),
     h("h3", null, "Verdict"),
     shownWords(whole, hrefOf),
+    promotedWords(version, whole, hrefOf),
     state.view?.node ?? (version.verdict ? reasonList(version.verdict.reasons.map((words) => ({ words, passes: version.verdict.promote }))) : h("p", { class: "hint" }, "The gate has not judged it.")),
     allVerdicts(whole, version.version, hrefOf, isListed),
     h("div", { class: "columns" }, h("div", { class: "section" }, h("h3", null, "Where it came from"), lineage(page, version, code)), metricsPart(version)));

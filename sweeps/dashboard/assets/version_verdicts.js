@@ -16,6 +16,20 @@ export function shownWords({ number, verdicts }, hrefOf) {
   return h("p", { class: "note" }, `This is decision ${number}. What counts is `, h("a", { href: hrefOf(null) }, `decision ${counting.number}`), ".");
 }
 
+/** Return, in a few words, what promoted a version beside the decision that counts; null where nothing did, or that decision. */
+export function promotedInShort({ verdict, promoted }) {
+  if (!promoted || !verdict || verdict.promote) return null;
+  return [h("span", { class: "hint" }, promoted.by_verdict ? "(another verdict promoted it)" : `(promoted by ${promoted.who})`), " "];
+}
+
+/** Return what promoted a version beside the decision that is shown, with a link to it where it is kept; null where nothing did, or that decision. */
+export function promotedWords({ promoted }, { verdict, promoted_by: number }, hrefOf) {
+  if (!promoted || !verdict || verdict.promote) return null;
+  const when = timeShown(promoted.at);
+  if (!promoted.by_verdict) return h("p", { class: "note" }, `${promoted.who} promoted it `, when, promoted.why ? `: ${promoted.why}` : ".");
+  return h("p", { class: "note" }, "Another verdict promoted it ", when, number === null ? "; it is not kept." : [": ", h("a", { href: hrefOf(number) }, `decision ${number}`), "."]);
+}
+
 /** Return all decisions on a version, the newest first, as a part that is open where another than the one that counts is shown; null for a single one. */
 export function allVerdicts({ number, verdicts }, version, hrefOf, isOpen) {
   if (verdicts.length < 2) return null;

@@ -79,6 +79,32 @@ def test_every_verdict_that_a_version_keeps_is_told_and_the_one_that_counts_is_n
         reader.model_version("ctr", 2, which=3)
 
 
+def test_a_former_champion_tells_which_verdict_promoted_it(
+    models: ModelRegistry, reader: StoreReader
+) -> None:
+    first = models.record_verdict("ctr", 1, Verdict.from_json(KINDS["promoted"]))
+    assert reader.model_version("ctr", 1)["promoted_by"] is None  # by hand
+    models.promote("ctr", 1, reason="better", by="the gate", verdict=first.sha256)
+    models.promote("ctr", 2, reason="better still", by="ann")
+    models.record_verdict("ctr", 1, Verdict.from_json(KINDS["refused"]))
+    found = reader.model_version("ctr", 1)
+    assert_plain(found)
+    assert (found["number"], found["promoted_by"], found["verdict"]["promote"]) == (2, 1, False)
+    model = reader.model("ctr")
+    assert_plain(model)
+    two, one = (version["promoted"] for version in model["versions"])
+    assert (two["who"], two["why"], two["by_verdict"]) == ("ann", "better still", False)
+    assert (one["who"], one["why"], one["by_verdict"]) == ("the gate", "better", True)
+    models.register(
+        "new",
+        "run_001",
+        files=["model_best.pt"],
+        objective={"metric": "val_auc", "mode": "max", "value": 0.7},
+    )
+    assert reader.model("new")["versions"][0]["promoted"] is None
+    assert reader.model_version("new", 1)["promoted_by"] is None
+
+
 def test_every_kind_of_event_is_shown_and_an_imported_version_belongs_to_no_run(
     models: ModelRegistry, reader: StoreReader, tmp_path: Path
 ) -> None:

@@ -198,3 +198,42 @@ def test_a_model_of_the_trainers_is_judged_as_its_sweeps_are(store: Path) -> Non
     settings = earlier_settings(ModelRegistry(store), version).settings
     assert settings.scorer == "trainer.promotion.score"
     assert settings.rules.thresholds == {"val_auc": 0.6}
+
+
+def test_a_former_champion_that_was_judged_again_says_what_promoted_it(store: Path, say: Say) -> None:
+    scored = ["--scorer", "scored_versions.score", "--set", "draws=200"]
+    registry = ModelRegistry(store)
+    day = f"{registry.history('ctr')[0].at:%Y-%m-%d}"
+    assert say("judge", "ctr@2", *scored)[0] == 0
+    assert "promoted it" not in say("verdict", "ctr@2")[1]
+    add_version(registry, store, value=0.9, skill=3.0, own=3)
+    assert say("judge", "ctr@3", *scored)[0] == 0
+    assert say("judge", "ctr@2", *scored)[0] == 1  # against version 3
+    assert say("judge", "ctr@1", *scored)[0] == 1
+    told = say("verdict", "ctr@2")[1]
+    assert "NOT PROMOTED: ctr, version 2" in told
+    assert f"\nAnother verdict promoted it on {day}; --number 1 shows it.\n" in told
+    assert "PROMOTED: ctr, version 2" in say("verdict", "ctr@2", "--number", "1")[1]
+    assert "promoted it" not in say("verdict", "ctr@2", "--number", "1")[1]
+    (by,) = {event.by for event in registry.history("ctr") if event.reason == "the first"}
+    assert f"\n{by} promoted it on {day}: the first\n" in say("verdict", "ctr@1")[1]
+
+
+def test_a_version_that_was_never_promoted_says_nothing_of_a_promotion(store: Path, say: Say) -> None:
+    assert say("judge", "ctr@2", "--set", "rules.min_gain=0.4")[0] == 1
+    assert "promoted it" not in say("verdict", "ctr@2")[1]
+    say("promote", "ctr@2", "--why", "we need it", "--by", "ann")
+    assert "ann promoted it on" in say("verdict", "ctr@2")[1]
+
+
+def test_a_promotion_whose_verdict_is_gone_says_so(store: Path, say: Say) -> None:
+    assert say("judge", "ctr@2", "--set", "rules.min_gain=0.05")[0] == 0
+    assert say("rollback", "ctr", "--why", "try")[0] == 0
+    assert say("promote", "ctr@1", "--why", "stays")[0] in (0, 1)
+    registry = ModelRegistry(store)
+    version = registry.version("ctr", 2)
+    (version.path / "verdicts" / "001.json").unlink()
+    (version.path / "verdict.json").unlink()
+    registry.record_verdict("ctr", 2, Verdict(False, "Worse.", ("worse",)))
+    assert "Another verdict promoted it on" in (told := say("verdict", "ctr@2")[1])
+    assert "; it is not kept." in told

@@ -16,7 +16,7 @@ from tracking.errors import InvalidValueError, UnknownModelError
 from tracking.paths import ModelPaths
 from tracking.process.program import command
 from tracking.registry import KeptVerdict, ModelRegistry, ModelVersion, Verdict
-from tracking.registry.judgements import is_as_written, is_foreign
+from tracking.registry.judgements import is_as_written, is_foreign, last_promotion, that_promoted
 from tracking.values.plain import flat
 from tracking.verdicts import whole_of
 from tracking.verdicts.words import measured, note_lines
@@ -70,10 +70,24 @@ def verdict(
     if as_json:
         output.say_json({"name": model, "version": number, **found.to_json()})
     else:
-        _say(found, model, registry.version(model, number), scores)
+        promoted = None if found.promote else _promotion(registry, model, number)
+        _say(found, model, registry.version(model, number), scores, promoted)
 
 
-def _say(found: Verdict, model: str, version: ModelVersion, scores: str) -> None:
+def _promotion(registry: ModelRegistry, model: str, number: int) -> str | None:
+    """Say what else has promoted a version; None where nothing has."""
+    promotion = last_promotion(registry.history(model), number)
+    if promotion is None:
+        return None
+    day = f"{promotion.at:%Y-%m-%d}"
+    if promotion.verdict is None:
+        return f"{promotion.by} promoted it on {day}{f': {promotion.reason}' if promotion.reason else '.'}"
+    by = that_promoted(promotion, registry.verdicts(model, number))
+    which = f"--number {by.number} shows it" if by else "it is not kept"
+    return f"Another verdict promoted it on {day}; {which}."
+
+
+def _say(found: Verdict, model: str, version: ModelVersion, scores: str, promoted: str | None = None) -> None:
     number = version.version
     output.title(f"{'PROMOTED' if found.promote else 'NOT PROMOTED'}: {model}, version {number}")
     if is_foreign(found, version):
@@ -83,6 +97,8 @@ def _say(found: Verdict, model: str, version: ModelVersion, scores: str) -> None
             "the numbers of versions in it are of that store."
         )
     _say_text(found.sentence)
+    if promoted is not None:
+        _say_text(promoted)
     whole = whole_of(found, number)
     if whole["why"]:
         output.say("\nReasons:")

@@ -189,6 +189,36 @@ def test_on_a_phone_no_cell_lies_outside_of_the_screen_and_each_figure_is_named(
     assert page.page.evaluate(OUTSIDE) == []
 
 
+@pytest.mark.parametrize("device", [{}, PHONE], ids=["desktop", "phone"])
+def test_a_former_champion_that_was_judged_again_says_what_promoted_it(
+    device: dict[str, Any], serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    registry = judged_store(tmp_path / "experiments", scored(promote=False))
+    kept = registry.record_verdict(MODEL, 2, Verdict.from_json(scored()))
+    registry.promote(MODEL, 2, reason=kept.verdict.sentence, by="sweep s", verdict=kept.sha256)
+    page = visit(serve(), **device).open(f"model/{MODEL}?version=2")
+    part = page.find("details[data-version='2']")
+    part.locator("table.rules").wait_for()
+    assert "promoted it" not in part.inner_text()
+    registry.promote(MODEL, 1, reason=HOSTILE, by=MARKUP)
+    again = {**many_guards(), "at": "2026-02-01T00:00:00+00:00"}
+    registry.record_verdict(MODEL, 2, Verdict.from_json(again))
+    part.locator("summary").first.get_by_text("(another verdict promoted it)").wait_for()
+    part.locator("table.rules tbody tr").nth(12).wait_for()
+    part.locator(".note").get_by_text("Another verdict promoted it").wait_for()
+    part.locator(".note").get_by_role("link", name="decision 2").click()
+    part.get_by_text("This is decision 2. What counts is decision 3.").wait_for()
+    assert page.address == f"model/{MODEL}?version=2&verdict=2"
+    assert part.locator(".note").count() == 1  # what promoted it is what is shown
+    registry.record_verdict(MODEL, 1, Verdict.from_json(again))
+    other = page.find("details[data-version='1']")
+    other.locator("summary").first.get_by_text(f"(promoted by {MARKUP})").wait_for()
+    assert NAMELESS.findall(page.find("body").aria_snapshot()) == []
+    assert page.page.evaluate(WRONG) == []
+    assert not page.too_wide()
+    assert page.page.evaluate("window.ran") is None
+
+
 def test_a_verdict_that_is_not_kept_is_said_to_be_missing(
     serve: Callable[..., Any], visit: Callable[..., Any], tmp_path: Path
 ) -> None:
