@@ -53,6 +53,18 @@ def stoppable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Undo what the block changes in how signals are handled; in other threads than the main one, nothing can be changed."""
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler)
+
+
+@contextlib.contextmanager
 def _handled_by(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     """Handle the signals during the block; in other threads than the main one, do nothing."""
     if threading.current_thread() is not threading.main_thread():

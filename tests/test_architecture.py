@@ -68,7 +68,7 @@ ROOMS = {
         "state": "plan settings jobs paths errors",
         "driving": "search state plan space settings jobs paths errors",
         "ranking": "state plan settings jobs paths stop_signals errors",
-        "executor": "state plan settings warned jobs paths errors",
+        "executor": "state plan settings warned jobs paths stop_signals errors",
         "display": "ranking state settings warned jobs paths errors",
         "alerts": "display ranking jobs errors",
         "launcher": "executor plan settings jobs paths errors",

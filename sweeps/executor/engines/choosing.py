@@ -1,6 +1,7 @@
 """The executor of podium's launchers: on this machine, or on the nodes of the engine that the settings name."""
 
 import contextlib
+import importlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.program import Common
 from sweeps.settings.dask_settings import DaskSettings
 from sweeps.settings.launcher_settings import LauncherSettings
+from sweeps.stop_signals import handlers_kept
 
 if TYPE_CHECKING:
     from sweeps.executor.engines.dask import Connection
@@ -29,10 +31,21 @@ def chosen_executor(
     from sweeps.executor.cluster.cluster_executor import ClusterExecutor
     from sweeps.executor.engines.dask import DaskEngine
 
+    if on.cluster is not None:
+        _import(on.cluster["_target_"])
     engine = DaskEngine(partial(_connected, on), on.named)
     closing.callback(engine.close)
     without = replace(settings, engine=None)  # nodes need not know, and it may name secrets
     return ClusterExecutor(engine, without, common, folder, places=on.places, lease_s=on.lease_s)
+
+
+def _import(dotted: str) -> None:
+    """Import what has the class of a cluster, in this thread: dask_jobqueue takes SIGINT as it is imported, which only the main one can.
+
+    One that cannot be imported is left to the thread that makes the cluster, whose message names it.
+    """
+    with handlers_kept(), contextlib.suppress(ImportError):
+        importlib.import_module(dotted.rpartition(".")[0])
 
 
 def _connected(settings: DaskSettings) -> "Connection":

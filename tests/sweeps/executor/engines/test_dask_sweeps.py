@@ -26,7 +26,7 @@ SEARCH = (
 )  # fmt: skip
 
 
-def begin(folder: Path, *words: str, **options: object) -> "subprocess.Popen[str]":
+def begin(folder: Path, *words: str, path: Path = ROOT) -> "subprocess.Popen[str]":
     folder.mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, *words],
@@ -35,8 +35,7 @@ def begin(folder: Path, *words: str, **options: object) -> "subprocess.Popen[str
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        **options,
+        env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{ROOT}"},
     )
 
 
@@ -219,6 +218,27 @@ def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(tmp_path: Pat
         ("killed", "stopped"),
         ("cancelled", "stopped"),
     }
+
+
+def test_a_library_that_takes_ctrl_c_as_it_is_imported_has_the_class_of_the_cluster(tmp_path: Path) -> None:
+    library = "import signal\nfrom distributed import LocalCluster as Cluster\nsignal.signal(signal.SIGINT, lambda *_: exit(9))\n"
+    (tmp_path / "taking.py").write_text(
+        library
+    )  # as dask_jobqueue does, which works in the main thread alone
+    process = begin(
+        tmp_path,
+        str(APP),
+        *(*GRID, "fault=slow", "epochs=4000", "hydra/launcher=podium_dask"),
+        "+hydra.launcher.cluster._target_=taking.Cluster",
+        "+hydra.launcher.cluster.n_workers=1",
+        "+hydra.launcher.cluster.dashboard_address='127.0.0.1:0'",
+        path=tmp_path,
+    )
+    wait_for(lambda: events(tmp_path, "run"))
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, out
+    assert "stopped by SIGINT" in out
 
 
 def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(tmp_path: Path) -> None:
