@@ -3,13 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-MARKS  ?= not slow and not exhaustive and not peers
+MARKS  ?= not slow and not exhaustive and not peers and not slurm
 WORKERS ?= logical
 PYTHONS ?= 3.11 3.12 3.13 3.14
 TESTS   ?= tests/tracking tests/sweeps
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep test test-slow test-exhaustive test-pythons test-peers bench check format lint types clean
+.PHONY: help sweep test test-slow test-exhaustive test-pythons test-peers test-slurm bench check format lint types clean
 
 help:  ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 sweep: $(READY)  ## Train three models in parallel, rank them, promote the best
 	$(BIN)/python -m trainer -m training.learning_rate=1e-4,1e-3,1e-2
 
-test: $(READY)  ## Run the test suite on all cores (MARKS='not exhaustive and not peers' adds the slow tests, WORKERS=0 runs them one by one)
+test: $(READY)  ## Run the test suite on all cores (MARKS='not exhaustive and not peers and not slurm' adds the slow tests, WORKERS=0 runs them one by one)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m '$(MARKS)'
 
 test-slow: $(READY)  ## Run only the slow tests: wheel, editable install, the documents followed
@@ -48,6 +48,13 @@ test-pythons:  ## Run the tests of the tracker and of sweeps on each of PYTHONS 
 test-peers: $(READY)  ## Run the tests against real MLflow, TensorBoard and W&B, which are installed apart (4 minutes, 1.1 GB)
 	@$(BIN)/python -m benchmarks setup mlflow tensorboard wandb
 	$(BIN)/python -m pytest -m peers
+
+# The tests start a Slurm of their own, of this machine alone. Its daemons need root, but no systemd and no cgroups.
+test-slurm: $(READY)  ## Run sweeps on a real Slurm (6 minutes; needs root and Debian's slurmctld, slurmd, slurm-client and munge)
+	@for program in slurmctld slurmd sbatch munged; do command -v $$program >/dev/null || \
+	  { echo "$$program is missing: apt-get install slurmctld slurmd slurm-client munge"; exit 1; }; done
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/slurm dask-jobqueue
+	PYTHONPATH=$(CURDIR)/$(VENV)/slurm $(BIN)/python -m pytest -m slurm tests/sweeps/executor/engines/test_slurm.py
 
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')
 	@case '$(ARGS)' in *--no-peers*) ;; *) $(BIN)/python -m benchmarks setup ;; esac

@@ -172,9 +172,7 @@ class DaskLauncherConf(LauncherConf):
         None  # a scheduler that runs, tcp://host:8786; one is started on this machine when null
     )
     cluster: Any = None  # _target_ of a class of Dask clusters with its arguments; it is started, and ended after the sweep
-    scale: int | None = (
-        None  # how many workers that cluster is scaled to; as many as it begins with when null
-    )
+    scale: int | None = None  # how many workers that cluster is kept at; as many as it begins with when null
     lease_s: float = 30.0  # a node that hears nothing for so long stops its jobs
 
 

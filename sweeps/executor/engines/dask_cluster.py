@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import signal
+import threading
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -14,6 +15,7 @@ from sweeps.settings.dask_settings import DaskSettings
 
 log = logging.getLogger("distributed")
 
+SCALE_EVERY_S = 10.0  # how often a cluster is asked for the workers that it has lost
 NO_PORT = "127.0.0.1:0"  # of the page of a cluster on this machine: any that is free
 
 
@@ -35,12 +37,23 @@ def connect(settings: DaskSettings) -> Connection:
             cluster.scale(settings.scale)
         client = _client(cluster)
         opened.pop_all()
+    ending = threading.Event()
+    keeping = threading.Thread(target=_keep_scaled, args=(cluster, settings.scale, ending), daemon=True)
+    keeping.start()
 
     def close() -> None:
+        ending.set()
+        keeping.join(SCALE_EVERY_S)
         client.close()
         cluster.close()
 
     return Connection(client, close)
+
+
+def _keep_scaled(cluster: Any, workers: int | None, ending: threading.Event) -> None:
+    """Replace workers that end: a cluster starts none by itself when the time of a batch job is over."""
+    while workers is not None and not ending.wait(SCALE_EVERY_S):
+        cluster.scale(workers)
 
 
 def _leave_interrupts_to_the_sweep() -> None:

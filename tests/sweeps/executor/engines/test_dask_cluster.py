@@ -5,9 +5,11 @@ import subprocess
 import sys
 import threading
 
+import dask
 import pytest
 from distributed import LocalCluster
 
+from sweeps.executor.engines import dask_cluster
 from sweeps.executor.engines.dask_cluster import connect, started
 from sweeps.settings.dask_settings import DaskSettings
 
@@ -49,3 +51,26 @@ def test_a_cluster_that_is_started_gets_the_workers_that_were_asked_for_and_ends
     thread.start()
     thread.join()
     assert found == [(LocalCluster, {signal.SIGINT}), ("closed", None)]
+
+
+@pytest.mark.slow
+def test_a_worker_that_leaves_a_cluster_of_the_sweep_s_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_cluster, "SCALE_EVERY_S", 0.2)
+    cluster = {"_target_": "distributed.LocalCluster", "n_workers": 0, "dashboard_address": "127.0.0.1:0"}
+    found = []
+
+    def use() -> None:
+        connection = connect(DaskSettings(None, cluster, 1, 30.0, None))
+        try:
+            for _ in range(2):
+                connection.client.wait_for_workers(1, timeout=60)
+                found.extend(connection.client.nthreads())
+                connection.client.retire_workers([found[-1]])
+        finally:
+            connection.close()
+
+    with dask.config.set({"distributed.deploy.lost-worker-timeout": "100ms"}):
+        thread = threading.Thread(target=use)
+        thread.start()
+        thread.join()
+    assert len(set(found)) == 2

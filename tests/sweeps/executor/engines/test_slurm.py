@@ -1,0 +1,248 @@
+"""A sweep on the batch jobs of a real Slurm, by dask-jobqueue: it is at home there, and goes on when batch jobs end.
+
+`make test-slurm` has what it needs. The Slurm is one of our own, with one node that is this machine, and ends with the tests.
+"""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
+ROOT = Path(__file__).parents[4]
+PATIENCE_S = 240.0
+GRID = ("-m", "x=0.1,0.3,0.45,0.6", "epochs=300", "hydra.sweeper.name=mine")
+PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue")
+ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
+
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(bool(ABSENT), reason=f"Slurm and MUNGE are not installed: {', '.join(ABSENT)}"),
+    pytest.mark.skipif(os.getuid() != 0, reason="only root can run the daemons of Slurm"),
+    pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="dask-jobqueue is not installed"),
+]
+
+# As most sites have it, a signal for a batch job reaches all its processes.
+SLURM = """
+ClusterName=podium
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={ports[0]}
+SlurmdPort={ports[1]}
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket={folder}/munge.socket
+SlurmUser=root
+SlurmdUser=root
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SlurmdParameters=config_overrides
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU
+ReturnToService=2
+KillWait=30
+MpiDefault=none
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=4000 State=UNKNOWN
+PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+# The recipe of docs/engines.md, on a small scale.
+LAUNCHER = """
+defaults: [podium_dask]
+scale: 2
+n_jobs: 1
+cluster:
+  _target_: dask_jobqueue.SLURMCluster
+  cores: 1
+  processes: 1
+  memory: 1GB
+  walltime: "04:00:00"
+  nanny: false
+  scheduler_options: {dashboard_address: "127.0.0.1:0"}
+"""
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    waited = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.2)):
+        if condition():
+            return
+        waited.wait(0.2)
+    raise AssertionError("it does not happen")
+
+
+class Slurm:
+    """The daemons of a Slurm whose only node is this machine, with all their files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "PYTHONPATH": self.path()}
+        self.daemons: list[subprocess.Popen[bytes]] = []
+
+    def path(self) -> str:
+        return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+
+    def start(self) -> None:
+        host = socket.gethostname().partition(".")[0]
+        for each in ("state", "spool"):
+            (self.folder / each).mkdir()
+        text = SLURM.format(host=host, folder=self.folder, ports=free_ports())
+        (self.folder / "slurm.conf").write_text(text)
+        key = self.folder / "key"
+        key.write_bytes(os.urandom(1024))
+        key.chmod(0o400)
+        socket_file = self.folder / "munge.socket"
+        files = (f"--{name}-file={self.folder}/munge.{name}" for name in ("pid", "log", "seed"))
+        self.daemon(
+            "munged", "--foreground", "--force", f"--key-file={key}", f"--socket={socket_file}", *files
+        )
+        wait_for(socket_file.exists)
+        self.daemon("slurmctld", "-D")
+        self.daemon("slurmd", "-D", "-N", host)
+        wait_for(lambda: "idle" in self.call("sinfo", "--noheader", "--format=%T", check=False))
+
+    def daemon(self, *words: str) -> None:
+        with (self.folder / f"{words[0]}.out").open("w") as out:
+            daemon = subprocess.Popen(
+                words, env=self.environment, cwd=self.folder, stdout=out, stderr=out, start_new_session=True
+            )
+        self.daemons.append(daemon)
+
+    def call(self, *words: str, check: bool = True) -> str:
+        done = subprocess.run(words, env=self.environment, capture_output=True, text=True, check=check)
+        return done.stdout
+
+    def batch_jobs(self) -> list[str]:
+        return self.call("squeue", "--noheader", "--states=R", "--format=%i").split()
+
+    def close(self) -> None:
+        for daemon in reversed(self.daemons):
+            daemon.terminate()
+            daemon.wait(60)
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
+    slurm = Slurm(tmp_path_factory.mktemp("slurm"))
+    try:
+        slurm.start()
+        yield slurm
+        slurm.call("scancel", "--user=root", check=False)
+    finally:
+        slurm.close()
+
+
+def begin(slurm: Slurm, folder: Path, *words: str) -> "subprocess.Popen[str]":
+    shutil.copytree(APP.parent, folder)
+    (folder / "hydra" / "launcher").mkdir(parents=True)
+    (folder / "hydra" / "launcher" / "slurm.yaml").write_text(LAUNCHER)
+    return subprocess.Popen(
+        [sys.executable, "app.py", *GRID, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env=slurm.environment,
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> str:
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, out
+    return out
+
+
+def board(folder: Path) -> list[dict[str, str]]:
+    """Return the leaderboard without what depends on the clock: times, and which run got which name."""
+    with (folder / "experiments" / "sweeps" / "mine" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{name: value for name, value in row.items() if name not in {"run", "duration_s"}} for row in rows]
+
+
+def events(folder: Path, kind: str) -> list[dict[str, object]]:
+    try:
+        text = (folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl").read_text()
+        return [entry for entry in map(json.loads, text.splitlines()) if entry["event"] == kind]
+    except (OSError, ValueError):  # it has not begun, or writes a line
+        return []
+
+
+@pytest.fixture(scope="module")
+def at_home(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """The leaderboard of the grid on this machine."""
+    folder = tmp_path_factory.mktemp("home") / "app"
+    end(begin(slurm, folder))
+    return board(folder)
+
+
+def test_a_sweep_ends_with_the_leaderboard_of_one_machine_and_leaves_no_batch_job(
+    slurm: Slurm, tmp_path: Path, at_home: list[dict[str, str]]
+) -> None:
+    end(begin(slurm, tmp_path / "app", "hydra/launcher=slurm"))
+    assert board(tmp_path / "app") == at_home
+    assert len({entry["node"] for entry in events(tmp_path / "app", "started")}) == 2
+    wait_for(lambda: slurm.batch_jobs() == [])
+
+
+@pytest.mark.parametrize("command", [("scancel",), ("scontrol", "requeue")], ids=" ".join)
+def test_jobs_of_a_batch_job_that_is_taken_back_go_on_and_another_batch_job_takes_its_place(
+    slurm: Slurm, tmp_path: Path, at_home: list[dict[str, str]], command: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "app"
+    process = begin(slurm, folder, "hydra/launcher=slurm", "fault=slow", "epochs=900")
+    wait_for(lambda: len(events(folder, "run")) == 2)
+    slurm.call(*command, slurm.batch_jobs()[0])
+    out = end(process)
+    assert " leaves: it got SIGTERM" in out
+    assert len(events(folder, "retry")) == 1
+    assert len({entry["node"] for entry in events(folder, "started")}) == 3
+    assert [row["x"] for row in board(folder)] == [row["x"] for row in at_home]
+    assert {(row["epochs"], row["status"]) for row in board(folder)} == {("900", "completed")}
+
+
+def test_a_sweep_outlasts_the_time_of_its_batch_jobs(
+    slurm: Slurm, tmp_path: Path, at_home: list[dict[str, str]]
+) -> None:
+    folder = tmp_path / "app"
+    minute = "hydra.launcher.cluster.walltime='00:01:00'"  # the shortest that Slurm has
+    out = end(begin(slurm, folder, "hydra/launcher=slurm", minute, "fault=slow", "epochs=1200"))
+    assert " leaves: it got SIGTERM" in out
+    assert events(folder, "retry")
+    assert [row["x"] for row in board(folder)] == [row["x"] for row in at_home]
+    assert {(row["epochs"], row["status"]) for row in board(folder)} == {("1200", "completed")}
+
+
+def test_ctrl_c_stops_the_sweep_gently_and_its_batch_jobs_end(slurm: Slurm, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    process = begin(slurm, folder, "hydra/launcher=slurm", "fault=slow", "epochs=4000")
+    wait_for(lambda: len(events(folder, "run")) == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, out
+    assert {entry["status"] for entry in events(folder, "finished")} <= {"killed", "cancelled"}
+    wait_for(lambda: slurm.batch_jobs() == [])
