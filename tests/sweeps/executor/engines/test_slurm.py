@@ -21,7 +21,7 @@ import pytest
 APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 240.0
-GRID = ("-m", "x=0.1,0.3,0.45,0.6", "epochs=300", "hydra.sweeper.name=mine")
+SLOW = ("x=0.1,0.3", "fault=slow")  # 50 ms an epoch
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue")
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
 
@@ -161,7 +161,7 @@ def begin(slurm: Slurm, folder: Path, *words: str) -> "subprocess.Popen[str]":
     (folder / "hydra" / "launcher").mkdir(parents=True)
     (folder / "hydra" / "launcher" / "slurm.yaml").write_text(LAUNCHER)
     return subprocess.Popen(
-        [sys.executable, "app.py", *GRID, *words],
+        [sys.executable, "app.py", "-m", "hydra.sweeper.name=mine", *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -192,54 +192,59 @@ def events(folder: Path, kind: str) -> list[dict[str, object]]:
         return []
 
 
-@pytest.fixture(scope="module")
-def at_home(slurm: Slurm, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
-    """The leaderboard of the grid on this machine."""
-    folder = tmp_path_factory.mktemp("home") / "app"
-    end(begin(slurm, folder))
-    return board(folder)
+@pytest.fixture
+def board_at_home(slurm: Slurm, tmp_path: Path) -> Callable[..., list[dict[str, str]]]:
+    """Run a sweep on this machine, without what slows its jobs; return the leaderboard."""
+
+    def run(*words: str) -> list[dict[str, str]]:
+        folder = tmp_path / "home"
+        end(begin(slurm, folder, *words, "fault=null"))
+        return board(folder)
+
+    return run
 
 
 def test_a_sweep_ends_with_the_leaderboard_of_one_machine_and_leaves_no_batch_job(
-    slurm: Slurm, tmp_path: Path, at_home: list[dict[str, str]]
+    slurm: Slurm, tmp_path: Path, board_at_home: Callable
 ) -> None:
-    end(begin(slurm, tmp_path / "app", "hydra/launcher=slurm"))
-    assert board(tmp_path / "app") == at_home
+    grid = ("x=0.1,0.3,0.45,0.6", "epochs=9")
+    end(begin(slurm, tmp_path / "app", *grid, "hydra/launcher=slurm"))
+    assert board(tmp_path / "app") == board_at_home(*grid)
     assert len({entry["node"] for entry in events(tmp_path / "app", "started")}) == 2
     wait_for(lambda: slurm.batch_jobs() == [])
 
 
 @pytest.mark.parametrize("command", [("scancel",), ("scontrol", "requeue")], ids=" ".join)
-def test_jobs_of_a_batch_job_that_is_taken_back_go_on_and_another_batch_job_takes_its_place(
-    slurm: Slurm, tmp_path: Path, at_home: list[dict[str, str]], command: tuple[str, ...]
+def test_jobs_of_a_batch_job_that_is_taken_back_go_on_and_another_one_takes_its_place(
+    slurm: Slurm, tmp_path: Path, board_at_home: Callable, command: tuple[str, ...]
 ) -> None:
-    folder = tmp_path / "app"
-    process = begin(slurm, folder, "hydra/launcher=slurm", "fault=slow", "epochs=900")
+    folder, grid = tmp_path / "app", (*SLOW, "epochs=1200")
+    process = begin(slurm, folder, *grid, "hydra/launcher=slurm")
     wait_for(lambda: len(events(folder, "run")) == 2)
     slurm.call(*command, slurm.batch_jobs()[0])
     out = end(process)
     assert " leaves: it got SIGTERM" in out
     assert len(events(folder, "retry")) == 1
     assert len({entry["node"] for entry in events(folder, "started")}) == 3
-    assert [row["x"] for row in board(folder)] == [row["x"] for row in at_home]
-    assert {(row["epochs"], row["status"]) for row in board(folder)} == {("900", "completed")}
+    assert board(folder) == board_at_home(*grid)
 
 
 def test_a_sweep_outlasts_the_time_of_its_batch_jobs(
-    slurm: Slurm, tmp_path: Path, at_home: list[dict[str, str]]
+    slurm: Slurm, tmp_path: Path, board_at_home: Callable
 ) -> None:
-    folder = tmp_path / "app"
-    minute = "hydra.launcher.cluster.walltime='00:01:00'"  # the shortest that Slurm has
-    out = end(begin(slurm, folder, "hydra/launcher=slurm", minute, "fault=slow", "epochs=1200"))
+    folder, grid = tmp_path / "app", (*SLOW, "epochs=2000")
+    minute = (
+        "hydra.launcher.cluster.walltime='00:01:00'"  # the shortest that Slurm has, and it takes its time
+    )
+    out = end(begin(slurm, folder, *grid, "hydra/launcher=slurm", minute))
     assert " leaves: it got SIGTERM" in out
-    assert events(folder, "retry")
-    assert [row["x"] for row in board(folder)] == [row["x"] for row in at_home]
-    assert {(row["epochs"], row["status"]) for row in board(folder)} == {("1200", "completed")}
+    assert {entry["job"] for entry in events(folder, "retry")} == {0, 1}
+    assert board(folder) == board_at_home(*grid)
 
 
 def test_ctrl_c_stops_the_sweep_gently_and_its_batch_jobs_end(slurm: Slurm, tmp_path: Path) -> None:
     folder = tmp_path / "app"
-    process = begin(slurm, folder, "hydra/launcher=slurm", "fault=slow", "epochs=4000")
+    process = begin(slurm, folder, *SLOW, "epochs=8000", "hydra/launcher=slurm")
     wait_for(lambda: len(events(folder, "run")) == 2)
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=PATIENCE_S)
