@@ -3,6 +3,7 @@
 `make test-slurm` has what it needs. The Slurm is one of our own, with one node that is this machine, and ends with the tests.
 """
 
+import contextlib
 import csv
 import json
 import os
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 
 APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
@@ -143,6 +145,12 @@ class Slurm:
         for daemon in reversed(self.daemons):
             daemon.terminate()
             daemon.wait(60)
+        for (
+            process
+        ) in psutil.process_iter():  # Slurm loses sight of a worker that outlives the shell of its batch job
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get("SLURM_CONF") == self.environment["SLURM_CONF"]:
+                    process.kill()
 
 
 @pytest.fixture(scope="module")
