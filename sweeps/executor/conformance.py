@@ -266,11 +266,15 @@ class ExecutorConformance:
         app = App.made_in(tmp_path, self.group)
         executor = self.executor(app)
 
-        def judge(_arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
-            executor.stop()
-            return {0: 4}
+        stopped = list[int]()
 
-        jobs = [replace(job, until=2) for job in app.jobs("ask", "ask")]
+        def judge(arrivals: Sequence[tuple[int, int, Path]]) -> dict[int, int | None]:
+            if not stopped:
+                executor.stop()
+            stopped.extend(job for job, _, _ in arrivals)
+            return {job: level + 1 for job, level, _ in arrivals}  # the order may come after the answer
+
+        jobs = [replace(job, until=2) for job in app.jobs("ask for ever", "ask for ever")]
         outcomes = list(executor.run(jobs[:1], _ignore, judge))
         assert [(each.status, each.reason) for each in outcomes] == [(JobStatus.KILLED, Reason.STOPPED)]
 

@@ -52,7 +52,7 @@ def task(config: DictConfig) -> object:
         )
         command = [sys.executable, "-c", code, str(folder / "elsewhere")]
         subprocess.run(command, check=True)  # noqa: S603 - our own code
-    if does in {"ask", "only log"}:
+    if does in {"ask", "ask for ever", "only log"}:
         return _log(config)
     if does == "warn":
         logging.getLogger("conformance").warning("step %d is slow", config.value)
@@ -70,7 +70,7 @@ def task(config: DictConfig) -> object:
 
 
 def _log(config: DictConfig) -> float:
-    """Log values of the objective: the job's number and a tenth of the epoch; one that only logs does so for ever."""
+    """Log values of the objective, the job's number and a tenth of the epoch: some for ever, and some without asking to stop."""
     store = ExperimentTracker(Path(config.folder) / "experiments")
     with store.start_run("conformance") as run:
         done = run.artifacts_dir / "done"
@@ -79,7 +79,7 @@ def _log(config: DictConfig) -> float:
         for epoch in range(first + 1, last + 1):
             run.log({"score": config.value + epoch / 10}, step=epoch)
             done.write_text(str(epoch))
-            if config.does == "ask" and run.should_stop():
+            if config.does != "only log" and run.should_stop():
                 break
             if config.does == "only log":
                 time.sleep(0.02)

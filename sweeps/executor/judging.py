@@ -90,9 +90,11 @@ class Judging:
                 if job not in self._pruned and (until := self._until.get(job)) is not None and until <= count
             ]:
                 goes_on = self._judge(due)
-                for job, _, run in due:
+                for job, level, run in due:
                     if job in goes_on:
-                        self._until[job] = goes_on[job]
+                        after = goes_on[job]
+                        # At a level that is behind it, a job would be judged again and again.
+                        self._until[job] = None if after is None else max(after, level + 1)
                     else:
                         self._pruned[job] = run
             return {job: self._until.get(job) for job, _, _ in counts if job not in self._pruned}

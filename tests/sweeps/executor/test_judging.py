@@ -187,6 +187,13 @@ def test_a_job_that_asks_late_is_judged_at_each_level_that_it_has_passed(tmp_pat
     assert second.status is JobStatus.PRUNED
 
 
+def test_a_judge_that_names_a_level_that_is_behind_a_job_is_asked_again_at_the_next(tmp_path: Path) -> None:
+    sweep = Sweep(tmp_path)
+    (outcome,) = sweep.run(sweep.job("ask", until=2), goes_on={2: 2, 3: 1})
+    assert sweep.asked == [(0, 2), (0, 3), (0, 4)]
+    assert outcome.status is JobStatus.PRUNED
+
+
 def test_a_job_that_is_tried_again_is_judged_at_the_next_level_only(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path, retries=1)
     (outcome,) = sweep.run(sweep.job("die once"), goes_on={2: 5})
