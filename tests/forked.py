@@ -249,6 +249,11 @@ def _forget_plugins(usual: list[str]) -> None:
     places = {Path(each).resolve() for each in sys.path if each not in usual} - {ROOT}
     if any((each / name).exists() for each in places for name in ("hydra_plugins", "hydra_plugins.py")):
         Singleton._instances.pop(Plugins, None)
+    if any((each / "optuna").exists() for each in places):  # which an interpreter would find first
+        for name in [
+            each for each in sys.modules if each.partition(".")[0] == "optuna" or "search.suggest" in each
+        ]:
+            del sys.modules[name]
 
 
 def _moved(descriptors: list[int]) -> list[int]:

@@ -169,7 +169,7 @@ def test_models_are_told_of(served: Served, run_id: str) -> None:
     told = served.api("0/model/net")
     assert [version["run"] for version in told["versions"]] == [run_id]
     whole = served.api("0/model/net/version/1")
-    assert set(whole) == {"verdict", "number", "verdicts", "code", "left_out"}
+    assert set(whole) == {"verdict", "number", "verdicts", "promoted_by", "code", "left_out"}
     assert (whole["number"], whole["verdicts"]) == (None, [])
 
 
