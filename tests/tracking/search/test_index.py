@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from indexed import best, file_of
 
 from tracking import ExperimentTracker
 from tracking.cli.app import main
@@ -23,21 +24,6 @@ from tracking.search.index.rows import cell, place_of, value_in
 from tracking.store.scan import Scan
 from tracking.store.store import Store
 from tracking.values.names import is_component, order_of
-
-ROOT = Path(__file__).parents[3]
-BEST = "import sys; from tracking import ExperimentTracker; print(ExperimentTracker(sys.argv[1]).get_best_run('auc')['run_id'])"
-
-
-def file_of(base: Path) -> Path:
-    return Catalog(Store(base)).index.path
-
-
-def best(base: Path) -> str | None:
-    catalog = Catalog(Store(base))
-    try:
-        return catalog.best(Objective.of("auc", "max", "last"), None, pytest.fail)
-    finally:
-        catalog.index.close()
 
 
 def test_reading_many_runs_leaves_one_file_in_the_cache_and_none_in_the_store(

@@ -10,27 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from indexed import best
 
 from tracking import ExperimentTracker
-from tracking.objective import Objective
 from tracking.search.catalog import Catalog
 from tracking.search.index import refresh
 from tracking.store.store import Store
 
 ROOT = Path(__file__).parents[3]
-BEST = "import sys; from tracking import ExperimentTracker; print(ExperimentTracker(sys.argv[1]).get_best_run('auc')['run_id'])"
-
-
-def file_of(base: Path) -> Path:
-    return Catalog(Store(base)).index.path
-
-
-def best(base: Path) -> str | None:
-    catalog = Catalog(Store(base))
-    try:
-        return catalog.best(Objective.of("auc", "max", "last"), None, pytest.fail)
-    finally:
-        catalog.index.close()
 
 
 def test_readers_see_what_changes_after_the_end_of_a_run(base: Path, runs: list[str], blind: None) -> None:

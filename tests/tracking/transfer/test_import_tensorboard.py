@@ -1,50 +1,21 @@
-"""Folders of event files become runs; they are read again without repeating a point, and followed while they grow."""
+"""Folders of event files become runs, and are read again without repeating a point."""
 
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command_line import Say
+from event_files import START, add, begin, take, values
 
 from tracking import ExperimentTracker
-from tracking.transfer import Imported, follow_source, import_source, open_source
-from tracking.transfer.formats import SourceFormat
-from tracking.transfer.tensorboard.event_folders import EventFolders
-from tracking.transfer.tensorboard.event_messages import hparams_event, scalar_event, version_event
+from tracking.transfer import Imported
+from tracking.transfer.tensorboard.event_messages import hparams_event
 from tracking.transfer.tensorboard.frames import framed
 
 ROOT = Path(__file__).resolve().parents[3]
-START = 1_700_000_000.25
-
-
-def begin(folder: Path, name: str = "events.out.tfevents.1700000000.host.1.0", *, at: float = START) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_bytes(framed(version_event(at)))
-    return path
-
-
-def add(path: Path, step: int, values: Mapping[str, float], *, at: float | None = None) -> None:
-    with path.open("ab") as file:
-        file.write(framed(scalar_event(START + step if at is None else at, step, values)))
-
-
-def values(tracker: ExperimentTracker, run_id: str, name: str) -> list[tuple[Any, Any]]:
-    run = tracker.get_run(run_id)
-    assert run is not None
-    return [(point["step"], point["value"]) for point in run["metrics"][name]]
-
-
-def take(base: Path, logs: Path, **options: Any) -> Imported:
-    return import_source(base, open_source(str(logs), SourceFormat.TENSORBOARD), **options)
 
 
 def test_each_folder_is_a_run_with_points_parameters_and_times(
@@ -185,172 +156,6 @@ def test_what_is_no_scalar_is_said_and_left(base: Path, tmp_path: Path, say: Say
         file.write(framed(b"\x22\x05graph"))
     code, _, err = say("import", str(tmp_path / "logs"), "--store", str(base))
     assert (code, err) == (0, "tracking: a: graphs of TensorBoard are not imported\n")
-
-
-def looks(*between: Callable[[], object]) -> Callable[[], bool]:
-    """Do something after each look at the source; the last one ends the following."""
-    left = [*between]
-
-    def wait() -> bool:
-        if not left:
-            return False
-        left.pop(0)()
-        return True
-
-    return wait
-
-
-def test_following_imports_each_new_point_once_and_new_runs_too(
-    tracker: ExperimentTracker, base: Path, tmp_path: Path
-) -> None:
-    logs = tmp_path / "logs"
-    path = begin(logs / "a")
-    add(path, 0, {"loss": 1.0})
-    told: list[Imported] = []
-    statuses = []
-
-    def status() -> None:
-        record = tracker.record("run_001")
-        statuses.append(record and record.status.value)
-
-    def one_more() -> None:
-        status()
-        add(path, 1, {"loss": 0.5})
-
-    def another_run() -> None:
-        status()
-        add(begin(logs / "b", at=START + 50), 0, {"loss": 2.0})
-        add(path, 2, {"loss": 0.25})
-
-    def another_import() -> None:
-        status()
-        assert "is importing it already" not in str(take(base, logs))
-
-    wait = looks(one_more, another_run, another_import)
-    follow_source(base, EventFolders(logs), wait=wait, tell=told.append)
-    assert statuses == ["ended", "running", "running"]
-    assert told == [
-        Imported({"a": "run_001"}, points=1),
-        Imported(grown={"a": 1}),
-        Imported({"b": "run_002"}, grown={"a": 1}, points=1),
-    ]
-    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
-    status()
-    assert statuses[-1] == "ended"
-    assert take(base, logs) == Imported(present={"a": "run_001", "b": "run_002"})
-
-
-def test_following_may_begin_before_the_first_file_is_there(
-    tracker: ExperimentTracker, base: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "logs").mkdir()
-    source = open_source(str(tmp_path / "logs"), SourceFormat.TENSORBOARD, may_be_empty=True)
-    assert isinstance(source, EventFolders)
-    told: list[Imported] = []
-
-    def empty_file() -> None:
-        begin(tmp_path / "logs" / "a").write_bytes(b"")
-
-    def first_points() -> None:
-        add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
-
-    follow_source(base, source, wait=looks(empty_file, first_points), tell=told.append)
-    assert told == [Imported(), Imported({"a": "run_001"}, points=1)]
-
-
-def test_points_that_another_import_has_added_meanwhile_are_not_repeated(
-    tracker: ExperimentTracker, base: Path, tmp_path: Path
-) -> None:
-    path = begin(tmp_path / "logs" / "a")
-    add(path, 0, {"loss": 1.0})
-
-    def grows_and_is_imported() -> None:
-        add(path, 1, {"loss": 0.5})
-        assert take(base, tmp_path / "logs").grown == {"a": 1}
-        add(path, 2, {"loss": 0.25})
-
-    follow_source(
-        base, EventFolders(tmp_path / "logs"), wait=looks(grows_and_is_imported), tell=lambda _: None
-    )
-    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
-
-
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
-def test_an_import_that_is_followed_elsewhere_is_left_to_that_process_and_a_signal_ends_it_in_order(
-    tracker: ExperimentTracker, base: Path, tmp_path: Path, number: signal.Signals, exit_code: int
-) -> None:
-    logs = tmp_path / "logs"
-    path = begin(logs / "a")
-    add(path, 0, {"loss": 1.0})
-    words = [
-        sys.executable,
-        "-m",
-        "tracking",
-        "import",
-        str(logs),
-        "--follow",
-        "--json",
-        "--store",
-        str(base),
-    ]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        assert read_object(process)["imported"] == {"a": "run_001"}
-        add(path, 1, {"loss": 0.5})
-        assert read_object(process)["grown"] == {"a": 1}
-        add(path, 2, {"loss": 0.25})
-        outcome = take(base, logs)  # before or after the other process has seen the point
-        assert outcome.grown == {}
-        assert f"process {process.pid} is importing it already" in outcome.left_out.get(
-            "a", f"process {process.pid} is importing it already"
-        )
-    finally:
-        process.send_signal(number)
-        process.communicate(timeout=60)
-    assert process.returncode == exit_code
-    take(base, logs)
-    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
-    record = tracker.record("run_001")
-    assert record is not None
-    assert record.status.value == "ended"
-
-
-def read_object(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    assert process.stdout is not None
-    found: dict[str, Any] = json.loads(process.stdout.readline())
-    return found
-
-
-def test_a_follower_that_was_killed_has_kept_what_it_imported(
-    tracker: ExperimentTracker, base: Path, tmp_path: Path
-) -> None:
-    logs = tmp_path / "logs"
-    path = begin(logs / "a")
-    add(path, 0, {"loss": 1.0})
-    words = [
-        sys.executable,
-        "-m",
-        "tracking",
-        "import",
-        str(logs),
-        "--follow",
-        "--json",
-        "--store",
-        str(base),
-    ]
-    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    read_object(process)
-    add(path, 1, {"loss": 0.5})
-    read_object(process)
-    process.kill()
-    process.communicate(timeout=60)
-    add(path, 2, {"loss": 0.25})
-    assert take(base, logs).grown == {"a": 1}
-    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5), (2, 0.25)]
-    record = tracker.record("run_001")
-    assert record is not None
-    assert record.status.value == "ended"
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])

@@ -156,6 +156,11 @@ def _kind(text: str) -> SourceFormat:
     return SourceFormat(text)
 
 
+def _say_taken(wanted: _Wanted, other: str, outcome: Imported) -> int:
+    _refuse_unknown(wanted, other, outcome)
+    return _say_imported(outcome, dry_run=wanted.dry_run, has_models=False, as_json=wanted.as_json)
+
+
 def _import_mlflow(wanted: _Wanted, other: str, mlflow: ForeignStore) -> int:
     outcome = import_from_mlflow(
         wanted.store,
@@ -167,8 +172,7 @@ def _import_mlflow(wanted: _Wanted, other: str, mlflow: ForeignStore) -> int:
         dry_run=wanted.dry_run,
         on_progress=_progress(),
     )
-    _refuse_unknown(wanted, other, outcome)
-    return _say_imported(outcome, dry_run=wanted.dry_run, has_models=False, as_json=wanted.as_json)
+    return _say_taken(wanted, other, outcome)
 
 
 def _import_other(wanted: _Wanted, other: str, source: Source) -> int:
@@ -180,8 +184,7 @@ def _import_other(wanted: _Wanted, other: str, source: Source) -> int:
         dry_run=wanted.dry_run,
         on_progress=_progress(),
     )
-    _refuse_unknown(wanted, other, outcome)
-    return _say_imported(outcome, dry_run=wanted.dry_run, has_models=False, as_json=wanted.as_json)
+    return _say_taken(wanted, other, outcome)
 
 
 def _follow(wanted: _Wanted, source: GrowingSource) -> int:

@@ -69,9 +69,9 @@ class Record(NamedTuple):
 class FrameReader:
     """Reads the frames of a file from where the last reading ended, while another program may append to it.
 
-    A frame that is not complete is left for the next reading: its writer may be at work, or have died there. A wrong
-    checksum of data costs that frame. A wrong checksum of a length costs the rest of the file (`is_lost`), as nobody knows
-    where the next frame begins.
+    A frame that is not complete is left for the next reading: its writer may be at work, or have died there. A frame whose
+    data does not fit its checksum is left out. Where a length does not, the rest of the file is lost (`is_lost`): the place
+    of the next frame is unknown.
     """
 
     def __init__(self, path: Path) -> None:
