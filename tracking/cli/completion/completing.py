@@ -29,7 +29,7 @@ def complete(words: Sequence[str]) -> list[str]:
             incomplete,
             command,
             parameters_of(command),
-            lambda what, typed: _values_of(what, typed, store),
+            lambda what, typed: _values_of(what, typed, store, command),
             first=lambda: [*COMMANDS, *groups(), *_experiments(store)],
             options=["--version", "--list"],
         )
@@ -38,8 +38,10 @@ def complete(words: Sequence[str]) -> list[str]:
         return []  # a store that cannot be read completes nothing
 
 
-def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]:
+def _values_of(what: str | None, incomplete: str, store: Store, command: str) -> Iterable[str]:
     """Return the values of an option or argument."""
+    if what in ("--from", "--format") or (what, command) == ("--to", "export"):
+        return _formats(what)
     match what:
         case "--mode":
             return ["max", "min"]
@@ -62,6 +64,18 @@ def _values_of(what: str | None, incomplete: str, store: Store) -> Iterable[str]
             head = f"{incomplete.rpartition(',')[0]}," if what == "--columns" and "," in incomplete else sign
             return (f"{head}{field}" for field in _fields(store))
     return []
+
+
+def _formats(option: str | None) -> Iterable[str]:
+    from tracking.transfer.formats import SourceFormat
+    from tracking.transfer.tables import TableFormat
+
+    match option:
+        case "--from":
+            return list(SourceFormat)
+        case "--format":
+            return [*TableFormat, "mlflow", "tensorboard"]
+    return ["tensorboard"]  # others are addresses
 
 
 def _models(incomplete: str, store: Store) -> Iterable[str]:
