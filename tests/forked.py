@@ -348,10 +348,12 @@ def _warm_up() -> None:
     from hydra.core.plugins import Plugins
     from hydra.core.singleton import Singleton
 
+    from hydra_plugins.podium.versions import current_defaults
+
     Plugins.instance()
     state = {**Singleton._instances}
     with initialize_config_dir(
-        str(Path(__file__).parent / "sweeps" / "apps" / "quadratic"), version_base="1.3"
+        str(Path(__file__).parent / "sweeps" / "apps" / "quadratic"), **current_defaults()
     ):
         compose("config", overrides=["x=1", "hydra.sweeper.name=a"])
     Singleton._instances.clear()

@@ -161,6 +161,7 @@ FOREIGN = {
         "tracking.values.returned",
         "hydra_plugins.podium.early",
         "hydra_plugins.podium.packages",
+        "hydra_plugins.podium.versions",
     },
     "hydra_plugins": {
         "sweeps.errors",

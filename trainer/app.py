@@ -8,7 +8,6 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +17,7 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.podium.versions import current_defaults, unsupported
 from tracking import TrackingError
 from trainer.config import check, suggest
 from trainer.errors import ConfigError, TrainerError, did_you_mean
@@ -58,6 +58,8 @@ def main() -> None:
     trainer, the config and the file system are one message (HYDRA_FULL_ERROR=1 shows the traceback); any
     other error shows its traceback.
     """
+    if message := unsupported():
+        sys.exit(f"error: {message}")
     # Hydra prints errors with advice that does not fit here; with this setting it raises them.
     chosen = os.environ.get("HYDRA_FULL_ERROR")
     # Apps that do not list such a group need the +, so it is often typed; Hydra would refuse it here.
@@ -69,7 +71,7 @@ def main() -> None:
             sys.exit(1)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(config_path=str(CONF), config_name="config", **_version_base())(run)()
+        hydra.main(config_path=str(CONF), config_name="config", **current_defaults())(run)()
     except KeyboardInterrupt:
         sys.exit(130)  # as shells report Ctrl-C
     except BrokenPipeError:  # the reader of the output, such as head, has closed it
@@ -115,11 +117,6 @@ def _anchor(cfg: DictConfig) -> None:
         path = OmegaConf.select(cfg, key)
         if path is not None:
             OmegaConf.update(cfg, key, to_absolute_path(str(path)))
-
-
-def _version_base() -> dict[str, Any]:
-    """Return the argument `version_base`, without which Hydra 1.3 warns and with which Hydra 1.4 warns."""
-    return {"version_base": "1.3"} if hydra.__version__.startswith("1.3") else {}
 
 
 def explain(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.podium.versions import register_resolver
 from tracking import InvalidNameError
 from tracking.gate.rules import LATENCY, SIZE, is_recorded
 from tracking.statistics.measure_names import MEASURE_NAMES, standard_name
@@ -58,7 +59,7 @@ def _stem(key: str, *, _root_: DictConfig) -> str:
 
 
 # Configs say ${podium.stem:data.path}; whoever composes ours imports this module to check it.
-OmegaConf.register_new_resolver("podium.stem", _stem, replace=True)
+register_resolver("podium.stem", _stem)
 
 
 def check(cfg: DictConfig | Mapping[str, Any]) -> dict[str, Any]:

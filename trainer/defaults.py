@@ -13,6 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.podium.versions import register_resolver
 from tracking.values.names import is_within
 from trainer.errors import TrainerError
 from trainer.schema import BY_TASK, OBJECTIVES, is_ours, named_task
@@ -28,11 +29,11 @@ TABLE = "trainer.data.table.load"  # the loader whose target says the task
 
 def register() -> None:
     """Make these defaults known to OmegaConf; a second call changes nothing."""
-    OmegaConf.register_new_resolver("trainer.objective", objective, replace=True)
-    OmegaConf.register_new_resolver("trainer.threshold", threshold, replace=True)
-    OmegaConf.register_new_resolver("trainer.files", files, replace=True)
-    OmegaConf.register_new_resolver("trainer.scorer", scorer, replace=True)
-    OmegaConf.register_new_resolver("trainer.packages", packages, replace=True)
+    register_resolver("trainer.objective", objective)
+    register_resolver("trainer.threshold", threshold)
+    register_resolver("trainer.files", files)
+    register_resolver("trainer.scorer", scorer)
+    register_resolver("trainer.packages", packages)
 
 
 def objective(*, _root_: DictConfig) -> str | None:

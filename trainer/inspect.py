@@ -124,10 +124,11 @@ def _without_target(cfg: Any, section: dict[str, Any]) -> Any:
 def _composed(overrides: Sequence[str], config_dir: str | None) -> Any:
     from hydra import compose, initialize_config_dir
 
+    from hydra_plugins.podium.versions import current_defaults
     from trainer.app import CONF
 
     own = [] if config_dir is None else [f"hydra.searchpath=['file://{Path(config_dir).absolute()}']"]
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **current_defaults()):
         return compose("config", overrides=[*overrides, *own])
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_module
 from omegaconf import DictConfig
 
+from hydra_plugins.podium.versions import current_defaults
 from tracking import ExperimentTracker
 from trainer.task import train
 
@@ -35,7 +36,7 @@ def config(overrides: Sequence[str], *, seed: int, store: Path | None = None) ->
     """Compose the trainer's config for one seed, which also draws the split."""
     # All test rows are scored, as those of the peers are.
     more = [f"seed={seed}", f"data.data_seed={seed}", "data.promotion_fraction=0", "device=cpu"]
-    with initialize_config_module("conf", version_base="1.3"):
+    with initialize_config_module("conf", **current_defaults()):
         return compose(
             "config",
             [*overrides, *more, f"paths.experiments='{store}'" if store else "promotion.promote=false"],

@@ -4,7 +4,6 @@ Every Hydra app on the machine imports this module, so it imports nothing but Hy
 """
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -186,14 +185,27 @@ CALLBACKS: dict[str, Any] = {
 }
 
 
-@cache
 def register() -> None:
-    """Store the configs under names that begin with ``podium``, once: Hydra 1.4 refuses a second time."""
+    """Store the configs under names that begin with ``podium``, unless they are there: Hydra 1.4 warns of a second time.
+
+    A process that another launcher starts gets the whole store before it looks for plug-ins.
+    """
     store = ConfigStore.instance()
-    store.store(group="hydra/sweeper", name="podium", node=_open(SweeperConf), provider="podium")
-    store.store(group="hydra/launcher", name="podium", node=_open(LauncherConf), provider="podium")
-    store.store(group="hydra/launcher", name="podium_dask", node=_open(DaskLauncherConf), provider="podium")
-    store.store(group="hydra/callbacks", name="podium", node=CALLBACKS, provider="podium")
+    for group, name, node in (
+        ("hydra/sweeper", "podium", _open(SweeperConf)),
+        ("hydra/launcher", "podium", _open(LauncherConf)),
+        ("hydra/launcher", "podium_dask", _open(DaskLauncherConf)),
+        ("hydra/callbacks", "podium", CALLBACKS),
+    ):
+        if not _is_stored(store, group, name):
+            store.store(group=group, name=name, node=node, provider="podium")
+
+
+def _is_stored(store: ConfigStore, group: str, name: str) -> bool:
+    folder: Any = store.repo
+    for part in group.split("/"):
+        folder = folder.get(part, {})
+    return f"{name}.yaml" in folder
 
 
 def _open(conf: type) -> DictConfig:

@@ -25,6 +25,7 @@ from sweeps.errors import SettingsError
 from sweeps.jobs import Job
 from sweeps.paths import JOB_FOLDERS, job_folder
 from sweeps.plan.hashing import hash_configs, plain_config
+from sweeps.plan.hydra_versions import FOLLOWS_OVERRIDES, compose_job
 from sweeps.plan.packing import Description, copied, pack, pack_hydra
 from sweeps.settings.checks import shown
 from sweeps.settings.sections import one_per_sweep
@@ -36,9 +37,6 @@ ADDING = frozenset({OverrideType.ADD, OverrideType.FORCE_ADD})
 
 SPACE = frozenset(each.name for each in fields(SpaceSettings))
 ONE_CHOICE = "a choice that brings its own cannot be swept: run one sweep for each such choice, or write them as spaces"
-
-# From Hydra 1.4 on, override_dirname is this interpolation, which follows a job's overrides by itself.
-FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
 
 
 @dataclass(frozen=True)
@@ -186,7 +184,7 @@ class Composer:
         structure = tuple(choices)
         if structure not in self._bases:
             with _named(" ".join(lines)):
-                config = self._loader.load_sweep_config(self._sweep_config, [*self._fixed, *lines])
+                config = compose_job(self._loader, self._sweep_config, [*self._fixed, *lines])
             unsettled = (
                 key
                 for key, own in self._own.items()

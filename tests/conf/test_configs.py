@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from reference import PAGE, page
 
 import trainer.config  # noqa: F401 - makes the defaults that depend on the task known
+from hydra_plugins.podium.versions import current_defaults
 from sweeps.plan.packing import quick_configs
 from sweeps.settings.reading import sweeper_settings
 
@@ -24,7 +25,7 @@ OPTIONS = sorted(path for path in CONF.glob("*/*.yaml") if path.parent.name != "
 def composed(*overrides: str, folder: Path | None = None, **options: Any) -> DictConfig:
     """Compose the project's config, or that of a folder, without the settings of this machine."""
     without = ["~local"] if folder is None and (CONF / "local" / "default.yaml").exists() else []
-    with quick_configs(), initialize_config_dir(str(folder or CONF), version_base="1.3"):
+    with quick_configs(), initialize_config_dir(str(folder or CONF), **current_defaults()):
         return compose("config", overrides=[*overrides, *without], **options)
 
 

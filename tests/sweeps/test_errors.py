@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import HydraContext, RunMode
 from quadratic import APP
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps.errors import SweepError
 from sweeps.sweeper import run
 
@@ -68,7 +69,7 @@ def test_an_error_of_the_system_names_a_path(monkeypatch: pytest.MonkeyPatch, pa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
 
     monkeypatch.setattr("sweeps.sweeper._run", full)
-    with initialize_config_dir(str(APP.parent), version_base="1.3"):
+    with initialize_config_dir(str(APP.parent), **current_defaults()):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", [], RunMode.MULTIRUN)
     with pytest.raises(SweepError) as refused:

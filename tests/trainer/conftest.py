@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 from own_models import QUICK
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps.plan.packing import quick_configs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,7 @@ def composed(tmp_path: Path) -> Compose:
 
     def make(*overrides: str) -> DictConfig:
         GlobalHydra.instance().clear()
-        with quick_configs(), initialize_config_dir(str(folder), version_base="1.3"):
+        with quick_configs(), initialize_config_dir(str(folder), **current_defaults()):
             return compose("task", overrides=list(overrides))
 
     return make

@@ -285,7 +285,8 @@ def _told_of_resolvers(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 def _told_of_keys(resolve: Callable[..., Any]) -> Callable[..., Any]:
     def told(self: Any, *positional: Any, **named: Any) -> Any:
         if note := getattr(_here, "note", None):
-            note.key(named["inter_key"])
+            key = named["inter_key"]
+            note.key(getattr(key, "raw", key))  # OmegaConf 2.4 has it in parts too
         return resolve(self, *positional, **named)
 
     return told

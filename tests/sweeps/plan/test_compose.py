@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hydra import initialize_config_dir
@@ -20,7 +20,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps.errors import SettingsError
+from sweeps.plan import compose
 from sweeps.plan.compose import Composer
 from sweeps.plan.packing import task_config
 from sweeps.plan.planner import Planner
@@ -30,7 +32,7 @@ CONFIGS = Path(__file__).parents[1] / "apps" / "quadratic"
 
 @pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 
@@ -94,21 +96,6 @@ def test_keys_that_are_added_have_the_values_hydra_would_give_them(
         assert config.hydra.overrides.task == composed.hydra.overrides.task
 
 
-class Counting:
-    """A config loader that counts how often it composes."""
-
-    def __init__(self, loader: ConfigLoader) -> None:
-        self._loader = loader
-        self.composed = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
-
-    def load_sweep_config(self, *arguments: Any) -> DictConfig:
-        self.composed += 1
-        return self._loader.load_sweep_config(*arguments)
-
-
 @pytest.mark.parametrize(
     ("axes", "times"),
     [
@@ -121,10 +108,11 @@ class Counting:
     ],
 )
 def test_only_choices_of_structure_are_composed_one_by_one(
-    loader: ConfigLoader, axes: list[str], times: int
+    loader: ConfigLoader, axes: list[str], times: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = Counting(loader)
-    composer = Composer(counting, master(loader), [])
+    counting = Mock(wraps=compose.compose_job)
+    monkeypatch.setattr(compose, "compose_job", counting)
+    composer = Composer(loader, master(loader), [])
     choices = [["square", "triangle"] if key == "shape" else range(5) for key in axes]
     points = [
         [f"{key}={value}" for key, value in zip(axes, values, strict=True)] for values in product(*choices)
@@ -132,7 +120,7 @@ def test_only_choices_of_structure_are_composed_one_by_one(
     composer.prepare(points)
     for number, point in enumerate(points):
         composer.job_config(number, point)
-    assert counting.composed == times
+    assert counting.call_count == times
 
 
 @pytest.mark.parametrize("line", ["+x=1", "+shape.sides=3"])
@@ -161,7 +149,7 @@ def test_an_unknown_key_is_refused_as_hydra_refuses_it(loader: ConfigLoader) -> 
 def test_a_file_that_is_edited_after_the_plan_changes_no_job_that_is_composed_later(tmp_path: Path) -> None:
     shutil.copytree(CONFIGS, tmp_path / "conf")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(tmp_path / "conf"), version_base="1.3"):
+    with initialize_config_dir(str(tmp_path / "conf"), **current_defaults()):
         loader = GlobalHydra.instance().config_loader()
         composer = Composer(loader, master(loader), [])
         points = [(f"shape={shape}", f"x={x}") for shape in ("square", "triangle") for x in (1, 2)]
@@ -216,7 +204,10 @@ def planned(planner: Planner, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["unset=null", "unset={size:1}"], r"1 of 2 .*\njob 1 \(unset={size:1}\): .*unset={size:1}: .*attribute"),
+        pytest.param(
+            ["unset=null", "unset={size:1}"], r"1 of 2 .*\njob 1 \(unset={size:1}\): .*unset={size:1}: .*attribute",
+            marks=pytest.mark.skipif(not current_defaults(), reason="OmegaConf 2.4 fills a section that is null"),
+        ),
         (["unset.size=1", "either=2"], r"\njob 0 \(unset.size=1\): Error merging override unset.size=1: "),
         (["inner.size=3", "inner.size=x"], r"\njob 1 .*inner.size=x: Value 'x' of type 'str' could not be converted"),
         (["either=[1]"], r"\njob 0 .*either=\[1\]: Value '\[1\]'"),
@@ -226,9 +217,10 @@ def planned(planner: Planner, lines: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_a_value_that_does_not_fit_is_refused_with_its_job_and_its_key(lines: list[str], said: str) -> None:
-    ConfigStore.instance().store(name="typed", node=Typed)
+    if "typed.yaml" not in ConfigStore.instance().repo:  # Hydra 1.4 warns of a second time
+        ConfigStore.instance().store(name="typed", node=Typed)
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), **current_defaults()):
         loader = GlobalHydra.instance().config_loader()
         sweep = loader.load_configuration("typed", [], RunMode.MULTIRUN)
         planner = Planner(

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.podium.versions import register_resolver
 from sweeps import SettingsError
 from sweeps.jobs import PlannedJob
 from sweeps.plan.hashing import computed_from, hash_configs, plain_config
@@ -59,8 +60,8 @@ class Kernel(enum.Enum):
 @pytest.fixture(autouse=True)
 def resolvers() -> Iterator[None]:
     setup_globals()
-    OmegaConf.register_new_resolver("fresh", lambda: uuid.uuid4().hex)
-    OmegaConf.register_new_resolver("makes", lambda: {1, 2})
+    register_resolver("fresh", lambda: uuid.uuid4().hex)
+    register_resolver("makes", lambda: {1, 2})
     yield
     OmegaConf.clear_resolver("fresh")
     OmegaConf.clear_resolver("makes")
@@ -214,7 +215,7 @@ def test_jobs_read_back_from_the_ledger_as_they_were_asked(
 )
 def test_a_value_that_cannot_be_kept_is_named_by_its_key(value: Any, said: str) -> None:
     np = pytest.importorskip("numpy")
-    OmegaConf.register_new_resolver("too_long", lambda: np.arange(1001), replace=True)
+    register_resolver("too_long", lambda: np.arange(1001))
     with pytest.raises(SettingsError, match=rf"^model\.parts\.1\.x .*{said}"):
         computed_from(config(model={"parts": [0, {"x": value}]}))
     OmegaConf.clear_resolver("too_long")
@@ -236,9 +237,9 @@ def test_values_that_only_the_job_knows_are_told_from_others() -> None:
 
 def test_what_comes_out_otherwise_each_time_is_known_in_the_job_only() -> None:
     draws = itertools.cycle([4, 4, 2])  # the same twice by chance
-    OmegaConf.register_new_resolver("draw", lambda: next(draws), replace=True)
-    OmegaConf.register_new_resolver("once", lambda: uuid.uuid4().hex, use_cache=True, replace=True)
-    OmegaConf.register_new_resolver("double", lambda x: 2 * x, replace=True)
+    register_resolver("draw", lambda: next(draws))
+    register_resolver("once", lambda: uuid.uuid4().hex, use_cache=True)
+    register_resolver("double", lambda x: 2 * x)
     fleeting = {"draw": "${draw:}", "once": "${once:}", "id": "${fresh:}", "at": "${now:%Y}", "twin": "${draw}",
                 "part": {"mixed": "${lr}-${id}"}}  # fmt: skip
     found = plain_config(

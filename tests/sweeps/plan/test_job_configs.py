@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps.executor.local.child import run_as_hydra
 from sweeps.executor.local.program import Common
 from sweeps.plan.compose import Composer
@@ -62,7 +63,7 @@ class Typed:
 
 @pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

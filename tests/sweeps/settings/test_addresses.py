@@ -11,6 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.plan.compose import Composer
 from sweeps.settings.addresses import FROM_VARIABLE, VARIABLE, recorded, without_addresses
@@ -40,7 +41,7 @@ def loader(tmp_path: Path) -> Iterator[ConfigLoader]:
         "defaults: [{override hydra/sweeper: podium}, {override hydra/launcher: podium}]\nx: 0\n"
     )
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+    with initialize_config_dir(str(tmp_path), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

@@ -11,6 +11,7 @@ from hydra.types import RunMode
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.settings import search_reading
 from sweeps.settings.reading import sweeper_settings
@@ -33,7 +34,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
     folder = tmp_path_factory.mktemp("conf")
     (folder / "config.yaml").write_text(CONFIG)
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(folder), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

@@ -10,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.plan.compose import Composer
 from sweeps.settings.reading import launcher_settings, sweeper_settings
@@ -46,7 +47,7 @@ def loader(tmp_path: Path) -> Iterator[ConfigLoader]:
     (tmp_path / "hydra" / "launcher").mkdir(parents=True)
     (tmp_path / "hydra" / "launcher" / "own.yaml").write_text(LAUNCHER)
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+    with initialize_config_dir(str(tmp_path), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 
@@ -55,8 +56,8 @@ def composed(loader: ConfigLoader, *overrides: str) -> DictConfig:
 
 
 def test_a_setting_may_refer_to_what_hydra_knows_before_the_jobs(loader: ConfigLoader) -> None:
-    config = composed(loader, "podium.name='${hydra:sweeper.settings_from}_${hydra:job.chdir}'")
-    assert sweeper_settings(config).name == "podium_None"
+    config = composed(loader, "podium.name='${hydra:sweeper.settings_from}_${hydra:verbose}'")
+    assert sweeper_settings(config).name == "podium_False"
 
 
 def test_settings_are_read_from_the_section_that_is_named(loader: ConfigLoader) -> None:

@@ -9,6 +9,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.plan.plan import Plan, make_plan
 from sweeps.settings.reading import sweeper_settings
@@ -34,7 +35,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
     (folder / "config.yaml").write_text(CONFIG)
     (folder / "in_a_file.yaml").write_text(IN_A_FILE)
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(folder), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

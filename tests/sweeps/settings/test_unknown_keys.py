@@ -12,6 +12,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from hydra_plugins.podium.config import LauncherConf, ObjectiveConf, PromotionConf, SweeperConf
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.settings.reading import launcher_settings, sweeper_settings
 
@@ -51,7 +52,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
     (folder / "hydra" / "sweeper").mkdir(parents=True)
     (folder / "hydra" / "sweeper" / "mine.yaml").write_text("defaults: [podium]\nobjective: {modus: min}\n")
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(folder), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

@@ -8,6 +8,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.settings.reading import sweeper_settings
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -30,7 +31,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
     for name, seed in (("config", "7"), ("text", "abc"), ("none", "null"), ("true", "true")):
         (folder / f"{name}.yaml").write_text(CONFIG.replace("SEED", seed))
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(folder), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

@@ -9,6 +9,7 @@ from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps.settings.sweeper_settings import SpaceSettings
 from sweeps.space import Expansion, Point, expand, read_space
 
@@ -17,7 +18,7 @@ CONFIGS = Path(__file__).parents[1] / "apps" / "quadratic"
 
 @pytest.fixture(scope="module")
 def loader() -> Iterator[ConfigLoader]:
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from omegaconf.base import Container
 
+from hydra_plugins.podium.versions import register_resolver
 from tracking import ExperimentTracker, InvalidValueError
 from tracking.values.configs import Unresolved, parameters_of, read_config
 from tracking.values.plain import plain
@@ -42,11 +43,11 @@ class Part:
 @pytest.fixture(autouse=True)
 def resolvers() -> Iterator[None]:
     setup_globals()
-    OmegaConf.register_new_resolver("twice", lambda number: 2 * number)
-    OmegaConf.register_new_resolver("as_list", lambda *items: list(items))
-    OmegaConf.register_new_resolver("fails", lambda: 1 // 0)
-    OmegaConf.register_new_resolver("fresh", lambda: uuid.uuid4().hex)
-    OmegaConf.register_new_resolver("once", lambda: uuid.uuid4().hex, use_cache=True)
+    register_resolver("twice", lambda number: 2 * number)
+    register_resolver("as_list", lambda *items: list(items))
+    register_resolver("fails", lambda: 1 // 0)
+    register_resolver("fresh", lambda: uuid.uuid4().hex)
+    register_resolver("once", lambda: uuid.uuid4().hex, use_cache=True)
     yield
     for name in ("twice", "as_list", "fails", "fresh", "once"):
         OmegaConf.clear_resolver(name)
@@ -258,7 +259,7 @@ def test_a_value_that_changes_when_it_is_read_again_counts_as_it_is_written() ->
 def test_threads_that_read_at_once_do_not_hear_of_each_other_and_leave_no_trace() -> None:
     untouched = Container._evaluate_custom_resolver, Container._resolve_node_interpolation
     together = threading.Barrier(2)
-    OmegaConf.register_new_resolver("meet", lambda: together.wait(20) and 1, replace=True)
+    register_resolver("meet", lambda: together.wait(20) and 1)
     read: dict[str, Any] = {}
 
     def reader(name: str, config: dict[str, Any]) -> Callable[[], None]:

@@ -1,0 +1,38 @@
+"""What Hydra 1.3 and 1.4 do otherwise when they compose the config of a job."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+# From Hydra 1.4 on, hydra.job.override_dirname is this interpolation, which follows a job's overrides by itself.
+FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
+
+
+def compose_job(loader: ConfigLoader, config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """Return the config of a job as `ConfigLoader.load_sweep_config` does, also where its settings are not the sweep's.
+
+    Hydra 1.4 refuses a job that changes anything below ``hydra.sweeper`` or ``hydra.launcher``, and does not name the key.
+    Here it may: `sweeps.plan.compose` refuses what all jobs share.
+    """
+    if not hasattr(loader, "_ensure_sweep_config_controller_unchanged"):
+        return loader.load_sweep_config(config, list(overrides))
+    own: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
+    lines = [*own, *overrides]
+    load: Any = getattr(loader, "_load_configuration")  # noqa: B009 - Hydra 1.3 has none
+    job: DictConfig = load(
+        config_name=config.hydra.job.config_name,
+        overrides=lines,
+        run_mode=RunMode.RUN,
+        from_shell=True,
+        validate_sweep_overrides=True,
+        skip_missing_defaults=False,
+        activate_config_repository=False,
+        # The command line has been read: what a short name (hydra.aliases) stands for is not looked up again.
+        parsed_overrides=OverridesParser.create().parse_overrides(lines),
+    )
+    OmegaConf.copy_cache(from_config=config, to_config=job)  # so that times and the like are the sweep's
+    return job
