@@ -16,6 +16,7 @@ import psutil
 import pytest
 from _pytest.assertion import rewrite
 from _pytest.assertion.rewrite import assertstate_key
+from forked import WRITTEN_FOR_1_3
 from hypothesis import settings
 from receivers import Hooks, Post
 
@@ -31,11 +32,9 @@ ROOT = Path(__file__).resolve().parents[1]
 CONF = ROOT / "conf"
 MEMORY = Path("/dev/shm")
 NEEDED = 4 << 30  # bytes: about twice what a whole run takes, with the slow tests
-# The apps of tests are written for Hydra 1.3, as those of most users are; all else that 1.4 warns of is podium's.
+# All else that Hydra 1.4 warns of is podium's.
 NEXT_HYDRA = (
-    "ignore:The version_base parameter is deprecated",
-    "ignore:register_new_resolver() is deprecated",
-    "error:hydra.utils.instantiate() resolved",
+    *(f"ignore:{message}" for message in WRITTEN_FOR_1_3),
     "error:Hydra configured Python logging",
     "error:ConfigStore config 'hydra/sweeper/podium",
 )

@@ -20,6 +20,7 @@ import io
 import json
 import multiprocessing.process
 import os
+import re
 import runpy
 import selectors
 import signal
@@ -30,6 +31,7 @@ import sys
 import tempfile
 import threading
 import types
+import warnings
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -49,6 +51,12 @@ TRAINER = (
 )
 # The options of the interpreter, and the modules that it has imported.
 KINDS = {"sweeps": (["-W", "error"], SWEEPS), "lenient": ([], SWEEPS), "trainer": ([], TRAINER)}
+# What Hydra 1.4 says of apps that are written for 1.3, as those of most users are.
+WRITTEN_FOR_1_3 = (
+    "The version_base parameter is deprecated",
+    "register_new_resolver() is deprecated",
+    "hydra.utils.instantiate() resolved",  # a callback that the app's list of targets does not name
+)
 LENGTH = struct.Struct("!I")
 PID = struct.Struct("!i")
 ROOT = Path(__file__).resolve().parents[1]
@@ -360,6 +368,15 @@ def _warm_up() -> None:
     Singleton._instances.update(state)
 
 
+def _allow_apps_for_hydra_1_3() -> None:
+    """Let apps say what Hydra 1.4 warns of, where that is it, although every warning is an error here."""
+    from hydra_plugins.podium.versions import current_defaults
+
+    for message in () if current_defaults() else WRITTEN_FOR_1_3:
+        warnings.filterwarnings("ignore", re.escape(message))
+        sys.warnoptions.append(f"ignore:{message}")  # which the processes of an app get
+
+
 def _first_word(command: list[str]) -> int:
     """Return where the options of the interpreter end."""
     number = 1
@@ -386,6 +403,7 @@ if __name__ == "__main__":
     # A command that becomes another one goes on in its process.
     os.execve = os.execv = functools.partial(replaced, base)
     _warm_up()
+    _allow_apps_for_hydra_1_3()
     ending.remember_modules()
     gc.collect()
     gc.freeze()

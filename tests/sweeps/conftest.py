@@ -14,6 +14,12 @@ from omegaconf.basecontainer import BaseContainer
 from quadratic import APP, Sweep
 
 
+@pytest.fixture(autouse=True, scope="session")
+def plugins() -> None:
+    """Look for plug-ins before a test has Hydra forget what it did: Hydra 1.4 imports each of them once only."""
+    Plugins.instance()
+
+
 @pytest.fixture(autouse=True)
 def _no_packages_of_the_tests_are_loaded_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     """An executor in this process would have its forkserver load what the tests have loaded: torch, pandas and more.

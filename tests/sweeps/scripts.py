@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hydra_plugins.podium.versions import current_defaults
+
 CONFIG = "x: 0\nhydra: {output_subdir: null, job_logging: {root: {handlers: []}}}\n"
 LAUNCH = ("-m", "hydra/sweeper=podium", "hydra/launcher=podium", "x=1,2")
-MAIN = '@hydra.main(config_path={folder!r}, config_name="config", version_base="1.3")\ndef main(cfg):\n'
+DEFAULTS = "".join(f", {name}={value!r}" for name, value in current_defaults().items())
+MAIN = f'@hydra.main(config_path={{folder!r}}, config_name="config"{DEFAULTS})\ndef main(cfg):\n'
 GUARDED = 'if __name__ == "__main__":\n'
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from hydra_plugins.podium.versions import current_defaults
 from tracking import ExperimentTracker
 
 
@@ -40,7 +41,7 @@ def go_wrong(cfg: DictConfig, epoch: int) -> None:
         time.sleep(0.05)
 
 
-@hydra.main(config_path=".", config_name="config", version_base="1.3")
+@hydra.main(config_path=".", config_name="config", **current_defaults())
 def main(cfg: DictConfig) -> float | None:
     state = Path(hydra.core.hydra_config.HydraConfig.get().runtime.output_dir, "losses.json")
     losses = json.loads(state.read_text()) if cfg.asks and state.exists() else []

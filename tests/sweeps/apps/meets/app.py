@@ -13,6 +13,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from meetings import die, squares
 
+from hydra_plugins.podium.versions import current_defaults
 from tracking import ExperimentTracker
 from tracking.process.turns import Raised, is_grouped, together
 
@@ -59,7 +60,7 @@ def change_everything(number):
     return told
 
 
-@hydra.main(config_path=".", config_name="config", version_base="1.3")
+@hydra.main(config_path=".", config_name="config", **current_defaults())
 def main(cfg):
     random.seed(cfg.x)
     log.info("starts with %s", cfg.x)

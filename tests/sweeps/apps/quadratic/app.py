@@ -13,6 +13,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from hydra_plugins.podium.versions import current_defaults
 from tracking import ExperimentTracker, active_run
 
 
@@ -115,7 +116,7 @@ def refuse_one(cfg: DictConfig) -> None:
         raise ValueError("x and seed must not both be 19")
 
 
-@hydra.main(config_path=".", config_name="config", version_base="1.3")
+@hydra.main(config_path=".", config_name="config", **current_defaults())
 def main(cfg: DictConfig) -> object:
     loss = float((cfg.x - 2) ** 2) + 0.25 * cfg.seed
     if not cfg.track:

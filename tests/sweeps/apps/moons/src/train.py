@@ -9,6 +9,8 @@ import hydra
 import torch
 from omegaconf import DictConfig
 
+from hydra_plugins.podium.versions import current_defaults
+
 
 def setup_root(search_from: str, indicator: str = ".project-root") -> Path:
     """Find the root of the project; put it into the environment and onto the path."""
@@ -48,7 +50,7 @@ def train(cfg: DictConfig) -> tuple[dict[str, float], dict[str, Any]]:
     return {**metrics, **trainer.callback_metrics}, objects
 
 
-@hydra.main(version_base="1.3", config_path="../configs", config_name="train.yaml")
+@hydra.main(config_path="../configs", config_name="train.yaml", **current_defaults())
 def main(cfg: DictConfig) -> float | None:
     extras(cfg)
     metrics, _ = train(cfg)
