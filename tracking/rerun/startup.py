@@ -7,6 +7,7 @@ process is told of Hydra.
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import sys
@@ -182,11 +183,14 @@ def whole_numbers(config: Any) -> list[list[Any]]:
 def _saved(path: str | None) -> dict[Any, Any]:
     """Return the recorded config, an empty one if it is no mapping."""
     import yaml
-    from omegaconf._utils import get_yaml_loader  # which reads 1e-3 as a number
+    from omegaconf import _utils
+
+    # OmegaConf 2.4 has it in a module of its own. It reads 1e-3 as a number.
+    home: Any = _utils if hasattr(_utils, "get_yaml_loader") else importlib.import_module("omegaconf._yaml")
 
     try:
         with open(path or os.devnull, encoding="utf-8") as file:  # noqa: PTH123 - pathlib loads slowly
-            found = yaml.load(file, Loader=get_yaml_loader())  # noqa: S506 - a safe loader
+            found = yaml.load(file, Loader=home.get_yaml_loader())  # noqa: S506 - a safe loader
     except (yaml.YAMLError, OSError):
         return {}
     return found if isinstance(found, dict) else {}
