@@ -92,9 +92,9 @@ def test_a_recipe_that_is_a_sweep_needs_no_flag() -> None:
     assert composed("experiment=ctr_quick", return_hydra_config=True).hydra.mode is None
 
 
-def test_a_sweep_over_folds_ranks_them_as_one_candidate() -> None:
+def test_a_sweep_over_folds_ranks_them_as_one_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
     swept = composed("data=csv", "data.path=t.csv", "data.target=y", return_hydra_config=True)
-    HydraConfig.instance().set_config(swept)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", swept)
     settings = sweeper_settings(swept)
     assert settings.space.repeats(("model", "data.fold", "seed")) == ("data.fold", "seed")
 

@@ -8,6 +8,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.settings.dask_settings import DaskSettings
 from sweeps.settings.launcher_settings import LauncherSettings
@@ -30,7 +31,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
     for name in ("podium", "podium_dask"):
         (folder / f"{name}.yaml").write_text(CONFIG.replace("LAUNCHER", name))
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(folder), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 
