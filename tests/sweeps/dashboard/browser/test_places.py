@@ -14,6 +14,15 @@ FOCUSED = """() => {
 }"""
 
 
+CHARTS = ("best", "curves", "timeline")  # above the leaderboard
+# Sections come into sight when `look()` is called, as where the browser is busy.
+BUSY = """(() => {
+  const kept = [];
+  globalThis.look = () => { while (kept.length) kept.shift()(); };
+  globalThis.IntersectionObserver = class extends IntersectionObserver {
+    constructor(told, options) { super((...seen) => kept.push(() => told(...seen)), options); }
+  };
+})()"""
 # where the table that has the focus is in the window
 WHERE = "() => document.activeElement.closest('[role=grid]').getBoundingClientRect().top"
 
@@ -25,6 +34,19 @@ def focused(page: Any) -> str:
 
 def wait_for_focus(page: Any, text: str) -> None:
     page.page.wait_for_function(f"text => ({FOCUSED})().includes(text)", arg=text)
+
+
+def focus_on_a_row(page: Any) -> tuple[Any, str, float]:
+    """Focus the first row of the leaderboard; return it, its text, and where the table is in the window.
+
+    In one go: sections that come into sight are drawn, and may draw the rows anew.
+    """
+    page.find("[data-section=leaderboard]").scroll_into_view_if_needed()
+    row = page.find("[role=grid][aria-label=Leaderboard] .vt-row a").first
+    left = row.evaluate(
+        "link => { link.scrollIntoView({ block: 'nearest' }); link.focus(); return link.closest('.vt-row').textContent; }"
+    )
+    return row, left, page.page.evaluate(WHERE)
 
 
 def press(page: Any, *keys: str) -> None:
@@ -68,15 +90,13 @@ def test_back_on_a_long_page_one_is_where_one_left_it(
     devtools = page.page.context.new_cdp_session(page.page)
     devtools.send("Emulation.setCPUThrottlingRate", {"rate": times_slower})
     page.open(f"sweep/{store.sweep}")
-    page.find("[data-section=leaderboard]").scroll_into_view_if_needed()
-    row = page.find("[role=grid][aria-label=Leaderboard] .vt-row a").first
-    # In one go: sections that come into sight are drawn, and may draw the rows anew.
-    left = row.evaluate(
-        "link => { link.scrollIntoView({ block: 'nearest' }); link.focus(); return link.closest('.vt-row').textContent; }"
-    )
+    for chart in CHARTS:  # one that is drawn later moves what is below it
+        section = page.find(f"[data-section={chart}]")
+        section.scroll_into_view_if_needed()
+        section.locator("svg").first.wait_for()
+    row, left, in_sight = focus_on_a_row(page)
     top = page.page.evaluate("scrollY")
     assert top > 300
-    in_sight = page.page.evaluate(WHERE)
     row.press("Enter")
     page.wait("run")
     assert page.page.evaluate("scrollY") == 0
@@ -87,6 +107,29 @@ def test_back_on_a_long_page_one_is_where_one_left_it(
     page.page.wait_for_function(f"left => Math.abs(({WHERE})() - left) < 2", arg=in_sight)
     page.page.go_forward()
     page.wait("run").find("h1:focus").wait_for()
+
+
+def test_charts_that_are_first_drawn_when_one_is_back_leave_the_row_where_it_was(
+    filled: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    served, store = filled(60)
+    page = visit(served)
+    page.page.add_init_script(BUSY)
+    page.open(f"sweep/{store.sweep}")
+    row, left, in_sight = focus_on_a_row(page)
+    assert not page.find("[data-section=best] svg").count()
+    row.press("Enter")
+    page.wait("run")
+    page.page.go_back()
+    page.wait("sweep")
+    wait_for_focus(page, left)
+    top = page.page.evaluate("scrollY")
+    for chart in CHARTS:
+        page.page.wait_for_function(
+            f"() => {{ look(); return document.querySelector('[data-section={chart}] svg') }}"
+        )
+    page.page.wait_for_function("top => scrollY > top + 100", arg=top)
+    page.page.wait_for_function(f"left => Math.abs(({WHERE})() - left) < 2", arg=in_sight)
 
 
 def every_view(store: FilledStore) -> list[str]:
