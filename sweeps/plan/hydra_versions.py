@@ -1,8 +1,9 @@
-"""What Hydra 1.3 and 1.4 do otherwise when they compose the config of a job."""
+"""What Hydra 1.3 and 1.4 do otherwise when they compose the config of a job, or build what a config names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import hydra.utils
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
@@ -36,3 +37,13 @@ def compose_job(loader: ConfigLoader, config: DictConfig, overrides: Sequence[st
     )
     OmegaConf.copy_cache(from_config=config, to_config=job)  # so that times and the like are the sweep's
     return job
+
+
+def build(config: Mapping[str, Any]) -> Any:
+    """Build what a config names by `_target_`, whatever that is; it gets plain lists and dicts.
+
+    Only for a config that the user has chosen: Hydra 1.4 else warns that it was not told what the config may name.
+    """
+    chosen = getattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
+    allowed = {} if chosen is None else {"_execution_whitelist_": chosen}
+    return hydra.utils.instantiate(dict(config), _convert_="all", **allowed)

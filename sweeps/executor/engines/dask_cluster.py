@@ -8,10 +8,9 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from distributed import Client, LocalCluster
-from hydra.utils import instantiate
 
-from hydra_plugins.podium.versions import unchecked
 from sweeps.executor.engines.dask import Connection
+from sweeps.plan.hydra_versions import build
 from sweeps.settings.dask_settings import DaskSettings
 
 log = logging.getLogger("distributed")
@@ -67,7 +66,7 @@ def started(settings: DaskSettings) -> Any:
     """Start the cluster that the settings describe, without an address; its class gets plain lists and dicts."""
     if settings.cluster is None:
         return LocalCluster(n_workers=1, threads_per_worker=settings.places, dashboard_address=NO_PORT)
-    return instantiate(dict(settings.cluster), _convert_="all", **unchecked())
+    return build(settings.cluster)
 
 
 def _client(cluster: Any) -> Client:
