@@ -281,6 +281,7 @@ def test_a_node_that_does_not_share_the_folder_is_refused(
         Sweep(tmp_path, Place("first")).run("return")
 
 
+@pytest.mark.usefixtures("nodes_of_interpreters")
 def test_a_node_that_cannot_start_says_why(tmp_path: Path) -> None:
     place = Place("first", variables={"PYTHONHOME": str(tmp_path)})
     with pytest.raises(SweepError, match=r"first: its process ended .* exit code 1: ModuleNotFoundError"):

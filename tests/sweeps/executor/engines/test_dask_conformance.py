@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import forked_nodes
 import pytest
 from distributed import Client, LocalCluster
 
@@ -18,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("hydra_restore_singleton
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        with Client(cluster, set_as_default=False) as client:
+            client.run(forked_nodes.fork_from, forked_nodes.address())
         yield cluster
 
 
@@ -25,8 +28,9 @@ class TestDask(ExecutorConformance):
     group: str | None = None
 
     @pytest.fixture(autouse=True)
-    def on(self, cluster: LocalCluster) -> None:
+    def on(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
         self.cluster = cluster
+        monkeypatch.setattr("sweeps.executor.cluster.cluster_executor.node_code", forked_nodes.node_code)
 
     def executor(self, app: App) -> Executor:
         def connect() -> Connection:

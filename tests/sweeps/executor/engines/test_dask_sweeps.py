@@ -1,5 +1,6 @@
 """A sweep on a Dask cluster ends with the leaderboard that it has on one machine, whatever happens to the cluster."""
 
+import contextlib
 import csv
 import json
 import os
@@ -10,6 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked
+import forked_nodes
 import psutil
 import pytest
 
@@ -19,7 +22,7 @@ APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
 ROOT = Path(__file__).parents[4]
 PATIENCE_S = 120.0
 GRID = ("-m", "x=0.1,0.3,0.45,0.6,0.8,0.9", "epochs=9", "hydra.sweeper.name=mine")
-TWO = ("-m", "x=0.1,0.3", "hydra.sweeper.name=mine")
+ONE = ("-m", "x=0.3", "hydra.sweeper.name=mine")
 SEARCH = (
     *("-m", "x=interval(0,1)", "hydra.sweeper.mode=tpe", "hydra.sweeper.n_trials=8", "hydra.sweeper.schedule=asha"),
     "hydra.sweeper.name=mine",
@@ -28,13 +31,12 @@ SEARCH = (
 
 def begin(folder: Path, *words: str, path: Path = ROOT) -> "subprocess.Popen[str]":
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, *words],
+    return forked.start(
+        *words,
+        kind=forked_nodes.DASK,
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
         env={**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{ROOT}"},
     )
 
@@ -82,20 +84,19 @@ class Cluster:
         self.address = json.loads(self.file.read_text())["address"]
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "dask", *words, "--scheduler-file", str(self.file)]
+        command = ("-m", "dask", *words, "--scheduler-file", str(self.file))
         with (self.folder / f"{words[0]}-{len(self.processes)}.log").open("w") as log:
-            process = subprocess.Popen(
-                command, cwd=self.folder, stdout=log, stderr=log, text=True, start_new_session=True
-            )
+            process = forked.start(*command, kind=forked_nodes.DASK, cwd=self.folder, stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
-    def worker(self) -> "subprocess.Popen[str]":
-        return self.start("worker", "--nthreads", "1", "--no-dashboard")
+    def worker(self, *words: str) -> "subprocess.Popen[str]":
+        return self.start("worker", "--nthreads", "1", "--no-dashboard", *words)
 
     def close(self) -> None:
         for process in reversed(self.processes):
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
@@ -172,8 +173,8 @@ def test_workers_that_are_killed_and_workers_that_come_later_change_nothing(
 def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
     tmp_path: Path, cluster: Cluster
 ) -> None:
-    cluster.worker()
-    cluster.worker()
+    cluster.worker("--no-nanny")
+    cluster.worker("--no-nanny")
     away, home = tmp_path / "away", tmp_path / "home"
     process = sweep(away, *GRID, "fault=slow", "epochs=40", *on(cluster))
     wait_for(lambda: events(away, "finished"))
@@ -189,12 +190,9 @@ def test_jobs_of_a_worker_that_is_cut_off_stop_by_themselves_and_go_on_when_it_i
     tmp_path: Path, cluster: Cluster
 ) -> None:
     away, home = tmp_path / "away", tmp_path / "home"
-    worker = cluster.worker()
-    process = sweep(away, *TWO, "fault=slow", "epochs=500", *on(cluster), "hydra.launcher.lease_s=15")
+    cut_off = psutil.Process(cluster.worker("--no-nanny").pid)
+    process = sweep(away, *ONE, "fault=slow", "epochs=400", *on(cluster), "hydra.launcher.lease_s=15")
     wait_for(lambda: events(away, "run"))
-    (cut_off,) = (
-        each for each in psutil.Process(worker.pid).children() if "spawn_main" in " ".join(each.cmdline())
-    )
     pids = [each["pid"] for each in events(away, "started")]
     cut_off.suspend()  # its node runs on, and hears nothing
     wait_for(lambda: not any(map(psutil.pid_exists, pids)))
@@ -202,7 +200,7 @@ def test_jobs_of_a_worker_that_is_cut_off_stop_by_themselves_and_go_on_when_it_i
     cut_off.resume()
     end(process)
     assert events(away, "retry")
-    end(sweep(home, *TWO, "epochs=500"))
+    end(sweep(home, *ONE, "epochs=400"))
     assert board(away) == board(home)
 
 
@@ -253,12 +251,18 @@ def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(tmp
 
 
 def test_an_address_without_a_scheduler_is_named(tmp_path: Path) -> None:
-    process = sweep(
-        tmp_path, *GRID, "hydra/launcher=podium_dask", "hydra.launcher.address='tcp://127.0.0.1:9'"
+    address = ("hydra/launcher=podium_dask", "hydra.launcher.address='tcp://127.0.0.1:9'")
+    done = subprocess.run(  # not forked: Dask reads its variables as it is imported
+        [sys.executable, str(APP), *GRID, *address],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
-    out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 1
-    assert "address=tcp://127.0.0.1:9: Dask cannot use it" in out
+    assert done.returncode == 1
+    assert "address=tcp://127.0.0.1:9: Dask cannot use it" in done.stdout + done.stderr
 
 
 def events(folder: Path, kind: str) -> list[dict[str, object]]:
