@@ -123,6 +123,7 @@ class Scoreboard:
             line = self._lines[event.job]
             if event.kind is EventKind.STARTED:
                 line.state, line.started, line.pid = JobState.RUNNING, self._clock(), event.data.get("pid")
+                self.slots = event.data.get("places", self.slots)  # of nodes that come and go
             elif event.kind is EventKind.RUN:
                 line.run, line.latest, line.step = str(event.data["run"]), None, None
             elif event.kind is EventKind.RETRY:

@@ -132,7 +132,8 @@ class Usage:
     """How well a sweep used its slots.
 
     `slots` of its last session, `wall_s` of all sessions, `busy_s` and `available_s` in seconds of one slot. A slot
-    is busy from when a process is asked for a job until that process is gone.
+    is busy from when a process is asked for a job until that process is gone. On an engine, whose nodes come and go, a
+    slot is available from when a job starts while it is there; `slots` is the most that there were at once.
     """
 
     slots: int
@@ -149,6 +150,8 @@ class Session:
         self.slots = slots
         self.names_slots = True  # only our own launcher does
         self._began = self._last = began
+        self._before_s = 0.0  # slot seconds that nodes offered before they were last counted
+        self._nodes: tuple[int, datetime] | None = None  # the places of the nodes, and since when
         self._ended_s = 0.0
         self._running: dict[int, datetime] = {}
 
@@ -159,6 +162,8 @@ class Session:
             case EventKind.STARTED:
                 self.names_slots = self.names_slots and "slot" in entry
                 self._running[entry["job"]] = at
+                if "places" in entry:
+                    self._count(int(entry["places"]), at)
             case EventKind.RETRY | EventKind.FINISHED if entry["job"] in self._running:
                 # A job that did not start in this session was found finished or reused, and held no slot.
                 del self._running[entry["job"]]
@@ -174,9 +179,27 @@ class Session:
         return (self._last - self._began).total_seconds()
 
     @property
+    def available_s(self) -> float:
+        """Slot seconds that it had for its jobs."""
+        if self._nodes is None:
+            return self.slots * self.wall_s
+        places, since = self._nodes
+        return self._before_s + places * (self._last - since).total_seconds()
+
+    @property
     def busy_s(self) -> float:
         """Slot seconds of its jobs; a job without a recorded end counts to the last event."""
         return self._ended_s + sum((self._last - since).total_seconds() for since in self._running.values())
+
+    def _count(self, places: int, at: datetime) -> None:
+        """Note how many places the nodes of an engine have: what the session began with is a guess."""
+        if self._nodes is None:
+            self.slots = 0
+        else:
+            before, since = self._nodes
+            self._before_s += before * (at - since).total_seconds()
+        self._nodes = places, at
+        self.slots = max(self.slots, places)
 
 
 @dataclass
@@ -251,7 +274,7 @@ class SweepHistory:
     @property
     def usage(self) -> Usage | None:
         """How well the sweep used its slots so far; None when the ledger does not name them."""
-        available_s = sum(session.slots * session.wall_s for session in self.sessions)
+        available_s = sum(session.available_s for session in self.sessions)
         if not available_s or not all(session.names_slots for session in self.sessions):
             return None
         busy_s = sum(session.busy_s for session in self.sessions)

@@ -111,6 +111,8 @@ class _Reading:
         match event:
             case EventKind.STARTED:
                 job, slot = int(entry["job"]), entry.get("slot")
+                if isinstance(entry.get("places"), int):  # of nodes that come and go
+                    self.known.slots = entry["places"]
                 self._end(job, second, CUT_OFF)
                 span = Span(job, slot if isinstance(slot, int) else None, second, second)
                 self._open[job] = span

@@ -133,7 +133,7 @@ class Serving:
         if event.kind is EventKind.STARTED:
             slot = event.data.get("slot")
             where = {"slot": link.slots[slot] if isinstance(slot, int) else None, "node": link.name}
-            event = replace(event, data={**event.data, **where})
+            event = replace(event, data={**event.data, **where, "places": self._places()})
         self._dealing.hear(link, event)
 
     def _places(self) -> int:

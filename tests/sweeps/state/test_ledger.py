@@ -154,6 +154,21 @@ def test_the_time_between_two_sessions_of_a_sweep_counts_for_nothing(tmp_path: P
     assert replay(path).usage == Usage(2, wall_s=10.0, busy_s=9.0, available_s=15.0, utilisation=0.6)
 
 
+def test_places_of_nodes_that_come_and_go_count_for_the_time_that_they_are_there(tmp_path: Path) -> None:
+    path = ledger(
+        tmp_path,
+        (0, {"event": "began", "slots": 8}),  # of the machine where the sweep runs
+        (10, start_of(0, node="a", places=1)),  # the first node has come late
+        (20, end_of(0, 10.0)),
+        (20, start_of(1, node="b", places=3)),
+        (30, end_of(1, 10.0)),
+        (30, start_of(2, node="b", places=2)),
+        (40, end_of(2, 10.0)),
+        (40, {"event": "ended"}),
+    )
+    assert replay(path).usage == Usage(3, wall_s=40.0, busy_s=30.0, available_s=60.0, utilisation=0.5)
+
+
 def test_a_ledger_that_names_no_slots_gives_no_usage(tmp_path: Path) -> None:
     assert replay(tmp_path / "jobs.jsonl").usage is None
     assert replay(ledger(tmp_path, (0, start_of(0)), (5, end_of(0, 5.0)))).usage is None
