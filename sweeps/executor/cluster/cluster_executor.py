@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 PING_S = 10.0  # a node hears from this process at least so often
 LEASE_S = 30.0  # a node that hears nothing for so long stops its jobs
 ENDS_WITHIN_S = 20.0  # how long a node without jobs may take to end by itself
+LEAVES_AFTER_S = 30.0  # how long a node may take to end once the last of its jobs had to
 SAYS_AFTER_S = 30.0  # how long a sweep waits for its first node before that is said
 STOP, END = encode("stop"), encode("end")
 
@@ -104,7 +105,8 @@ class ClusterExecutor:
 
     def _gather(self, dealing: Dealing, serving: Serving, greeting: Callable[[int | None], bytes]) -> None:
         """Take the nodes that the engine starts."""
-        command = NodeCommand(str(self._folder), node_code(str(OWN)))
+        within_s = self._settings.grace_s + LEAVES_AFTER_S
+        command = NodeCommand(str(self._folder), node_code(str(OWN)), leaves_within_s=within_s)
         for node in () if self._is_stopped else self._engine.nodes(command):
             link = Link(node, serving, ping_s=self._ping_s)
             if self._closed.is_set() or dealing.is_stopped or not serving.join(link):

@@ -23,12 +23,14 @@ class NodeCommand:
 
     `arguments` follow the interpreter. `variables` go to the process's environment, above those that the engine's own workers
     have. `sweep` is the folder of the sweep: a cluster may serve several of one name. A process for the same folder that an earlier
-    session has left in the same place is ended before.
+    session has left in the same place is ended before. A node that gets SIGTERM has ended `leaves_within_s` seconds later:
+    a place that is taken back in order waits so long for it.
     """
 
     sweep: str
     arguments: tuple[str, ...] = ("-m", NODE_MODULE)
     variables: Mapping[str, str] = field(default_factory=dict)
+    leaves_within_s: float = 60.0
 
 
 class Node(Protocol):

@@ -19,14 +19,14 @@ from distributed import Worker, WorkerPlugin, get_worker
 from sweeps.executor.cluster.engine import NodeCommand
 from sweeps.executor.cluster.node_process import NodeProcess
 from sweeps.executor.engines.agent import Agent, Answer
+from sweeps.executor.engines.dask_endings import end_after, hold_nanny
 
 FETCHED_WITHIN_S = 30.0  # how long the last messages of a process are kept for a sweep that may have ended
-LEFT_WITHIN_S = 60.0  # how long a worker that closes waits for its nodes to stop their jobs and tell of it
 PLUGIN = "podium-nodes"
 
 
 class _Tended(NamedTuple):
-    sweep: str
+    command: NodeCommand
     process: NodeProcess
     agent: Agent
 
@@ -48,10 +48,7 @@ class _Watch(WorkerPlugin):
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002 - Dask's signature
         """Have the nodes leave, and wait until they have."""
-        for each in list(_tended.values()):
-            if each.process.pid is not None and each.process.is_running:
-                os.kill(each.process.pid, signal.SIGTERM)
-        await _in_threads(partial(each.agent.await_end, LEFT_WITHIN_S) for each in list(_tended.values()))
+        await leave()
 
 
 def tend(node: str, command: NodeCommand, topic: str) -> None:
@@ -63,7 +60,7 @@ def tend(node: str, command: NodeCommand, topic: str) -> None:
     worker.loop.add_callback(_watch, worker)
     process = NodeProcess(command, worker.address)
     agent = Agent(process, lambda: worker.log_event(topic, node))
-    _tended[node] = _Tended(command.sweep, process, agent)
+    _tended[node] = _Tended(command, process, agent)
     try:
         worker.log_event(topic, node)
         agent.carry(FETCHED_WITHIN_S)
@@ -89,10 +86,21 @@ async def end_all(sweep: str) -> None:
     await _in_threads(agent.close for agent in _of(sweep))
 
 
+async def leave() -> None:
+    """Have the nodes here stop their jobs gently, and wait until they have ended and the sweep has heard of it."""
+    every = list(_tended.values())
+    for each in every:
+        if each.process.pid is not None and each.process.is_running:
+            os.kill(each.process.pid, signal.SIGTERM)
+    await _in_threads(partial(each.agent.await_end, each.command.leaves_within_s) for each in every)
+
+
 async def _watch(worker: Worker) -> None:
     """Have a worker tell its nodes when it closes; a second plug-in of the name would end the first one, as if it closed."""
     if PLUGIN not in worker.plugins:
         await worker.plugin_add(plugin=_Watch(), name=PLUGIN)
+        end_after(leave)
+        await hold_nanny(worker, leave, PLUGIN)
 
 
 async def _in_threads(calls: Iterable[Callable[[], None]]) -> None:
@@ -102,7 +110,7 @@ async def _in_threads(calls: Iterable[Callable[[], None]]) -> None:
 
 
 def _of(sweep: str) -> list[Agent]:
-    return [each.agent for each in list(_tended.values()) if each.sweep == sweep]
+    return [each.agent for each in list(_tended.values()) if each.command.sweep == sweep]
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

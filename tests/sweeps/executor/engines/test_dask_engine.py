@@ -1,18 +1,23 @@
 """The workers of a Dask cluster as places for nodes; the nodes here send back what they get."""
 
+import asyncio
 import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 
+import forked
+import forked_nodes
 import pytest
 from distributed import Client, LocalCluster
 
 from sweeps.errors import SweepError
 from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError
+from sweeps.executor.engines import dask_endings
 from sweeps.executor.engines.dask import Connection, DaskEngine
 
 pytestmark = pytest.mark.slow
@@ -30,7 +35,7 @@ LEAVING = """
 import os, signal, time
 from sweeps.executor.cluster.frames import write_frame
 def leave(*_):
-    time.sleep(1.5)  # its jobs end
+    time.sleep({ends_s})  # its jobs end
     write_frame(1, b"leaving")
     os._exit(0)
 signal.signal(signal.SIGTERM, leave)
@@ -186,13 +191,86 @@ def test_a_worker_that_comes_later_is_a_place_too(engine: DaskEngine, cluster: L
 def test_a_worker_that_retires_lets_its_node_end_in_order_and_say_so() -> None:
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         engine = engine_on(cluster)
-        node = next(engine.nodes(command(LEAVING)))
+        node = next(engine.nodes(command(LEAVING.format(ends_s=1.5))))
         pid = pid_of(node)
         with Client(cluster, set_as_default=False) as client:
             client.retire_workers([f"tcp://{node.name}"])
         assert node.receive() == b"leaving"
         assert "exit code 0" in why_lost(node)
         assert not is_running(pid)
+        engine.close()
+
+
+def test_a_nanny_that_closes_waits_for_the_node_on_its_worker() -> None:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
+        engine = engine_on(cluster)
+        node = next(
+            engine.nodes(command(LEAVING.format(ends_s=6)))
+        )  # a nanny alone would wait for four seconds
+        pid = pid_of(node)
+        (nanny,) = cluster.workers.values()
+        cluster.sync(nanny.close)
+        assert node.receive() == b"leaving"
+        assert "exit code 0" in why_lost(node)
+        assert not is_running(pid)
+        engine.close()
+
+
+@contextlib.contextmanager
+def worker_without_a_nanny(cluster: LocalCluster) -> Iterator["subprocess.Popen[str]"]:
+    words = (
+        "-m",
+        "dask",
+        "worker",
+        cluster.scheduler_address,
+        "--no-nanny",
+        "--nthreads",
+        "1",
+        "--no-dashboard",
+    )
+    worker = forked.start(
+        *words, kind=forked_nodes.DASK, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait()
+
+
+def test_a_worker_without_a_nanny_that_gets_sigterm_ends_after_its_node() -> None:
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        worker_without_a_nanny(cluster) as worker,
+    ):
+        engine = engine_on(cluster)
+        node = next(engine.nodes(command(LEAVING.format(ends_s=1.5))))
+        pid_of(node)
+        worker.terminate()
+        assert node.receive() == b"leaving"
+        assert "exit code 0" in why_lost(node)
+        assert worker.wait(PATIENCE_S) == 0
+        engine.close()
+
+
+def test_a_worker_that_hangs_as_it_ends_is_ended() -> None:
+    async def hang() -> None:
+        dask_endings.ENDS_WITHIN_S = 1.0
+        asyncio.get_running_loop().run_in_executor(
+            None, time.sleep, 600
+        )  # which the loop waits for as it ends
+
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        worker_without_a_nanny(cluster) as worker,
+    ):
+        engine = engine_on(cluster)
+        node = next(engine.nodes(command()))
+        pid_of(node)
+        with Client(cluster, set_as_default=False) as client:
+            client.run(hang)
+        worker.terminate()
+        assert worker.wait(PATIENCE_S) == 1
         engine.close()
 
 
