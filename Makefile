@@ -60,10 +60,10 @@ test-peers: $(READY)  ## Run the tests against real MLflow, TensorBoard and W&B,
 	$(BIN)/python -m pytest -m peers
 
 # The tests start a Slurm of their own, of this machine alone. Its daemons need root, but no systemd and no cgroups.
-test-slurm: $(READY)  ## Run sweeps on a real Slurm (6 minutes; needs root and Debian's slurmctld, slurmd, slurm-client and munge)
+test-slurm: $(READY)  ## Run sweeps on a real Slurm (10 minutes; needs root and Debian's slurmctld, slurmd, slurm-client and munge)
 	@for program in slurmctld slurmd sbatch munged; do command -v $$program >/dev/null || \
 	  { echo "$$program is missing: apt-get install slurmctld slurmd slurm-client munge"; exit 1; }; done
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/slurm dask-jobqueue
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/slurm dask-jobqueue hydra-submitit-launcher submitit
 	PYTHONPATH=$(CURDIR)/$(VENV)/slurm $(BIN)/python -m pytest -m slurm tests/sweeps/executor/engines/test_slurm.py
 
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')

@@ -6,6 +6,7 @@ python -m benchmarks report [--from FILE]... [--readme]
 python -m benchmarks tables --folder DIR   (how good the models are; benchmarks.tables)
 python -m benchmarks searches --lcbench DIR   (how good the searches are; benchmarks.searches)
 python -m benchmarks promotion [NAME...] [--write]   (how often chance promotes; benchmarks.promotion)
+python -m benchmarks engines [scale | cost]   (what engines cost; benchmarks.engines)
 python -m benchmarks pictures   (the pictures of the docs; benchmarks.dashboard, benchmarks.promotion)
 python -m benchmarks sizes      (how large the extras are; benchmarks.sizes)
 """
@@ -39,7 +40,7 @@ MEASURES: dict[str, Callable[[Plan], Result]] = {
     "dashboard": dashboard.dashboard,
 }
 SETUP, REPORT, TABLES, SEARCHES = "setup", "report", "tables", "searches"
-PICTURES, SIZES, PROMOTION = "pictures", "sizes", "promotion"
+PICTURES, SIZES, PROMOTION, ENGINES = "pictures", "sizes", "promotion", "engines"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,6 +57,10 @@ def main(arguments: Sequence[str]) -> int:
         from benchmarks.promotion.main import main as promotion  # loads scipy
 
         return promotion(arguments[1:])
+    if arguments[:1] == [ENGINES]:
+        from benchmarks.engines.main import main as engines
+
+        return engines(arguments[1:])
     if arguments[:1] == [PICTURES]:
         from benchmarks.dashboard.pictures import main as pictures
 

@@ -13,7 +13,7 @@ from sweeps.executor.engines.dask import Connection
 from sweeps.plan.hydra_versions import build
 from sweeps.settings.dask_settings import DaskSettings
 
-log = logging.getLogger("distributed")
+TALKING = ("distributed", "asyncssh")  # loggers that tell of each connection
 
 SCALE_EVERY_S = 10.0  # how often a cluster is asked for the workers that it has lost
 NO_PORT = "127.0.0.1:0"  # of the page of a cluster on this machine: any that is free
@@ -25,8 +25,9 @@ def connect(settings: DaskSettings) -> Connection:
     Call it in a thread of its own: it changes which signals the thread takes.
     """
     _leave_interrupts_to_the_sweep()
-    if not log.isEnabledFor(logging.DEBUG):
-        log.setLevel(logging.WARNING)  # or the sweep's own lines drown: it tells of each connection
+    for log in map(logging.getLogger, TALKING):
+        if not log.isEnabledFor(logging.DEBUG):
+            log.setLevel(logging.WARNING)  # or the sweep's own lines drown
     if settings.address is not None:
         client = _client(settings.address)
         return Connection(client, client.close)

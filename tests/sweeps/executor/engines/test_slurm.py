@@ -1,4 +1,4 @@
-"""A sweep on the batch jobs of a real Slurm, by dask-jobqueue: it is at home there, and goes on when batch jobs end.
+"""A sweep on the batch jobs of a real Slurm, of dask-jobqueue or of one's own: it is at home there, and goes on when they end.
 
 `make test-slurm` has what it needs. The Slurm is one of our own, with one node that is this machine, and ends with the tests.
 """
@@ -78,6 +78,16 @@ cluster:
   walltime: "04:00:00"
   nanny: false
   scheduler_options: {dashboard_address: "127.0.0.1:0"}
+"""
+
+# The second recipe: what `sbatch` gets.
+BATCH_JOB = """\
+#!/bin/bash
+#SBATCH --cpus-per-task=1 --mem=1G --output={folder}/batch-%A.out
+#SBATCH --requeue --open-mode=append --signal=B:TERM@120
+trap 'kill $worker; wait $worker; scontrol requeue $SLURM_JOB_ID' TERM
+{dask} worker {address} --no-nanny --nthreads 1 & worker=$!
+wait $worker
 """
 
 
@@ -164,8 +174,11 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
         slurm.close()
 
 
-def begin(slurm: Slurm, folder: Path, *words: str) -> "subprocess.Popen[str]":
+def begin(slurm: Slurm, folder: Path, *words: str, is_ours: bool = True) -> "subprocess.Popen[str]":
     shutil.copytree(APP.parent, folder)
+    if not is_ours:  # the launcher, which lacks the keys that the app sets
+        lines = (folder / "config.yaml").read_text().splitlines()
+        (folder / "config.yaml").write_text("\n".join(line for line in lines if "launcher: {" not in line))
     (folder / "hydra" / "launcher").mkdir(parents=True)
     (folder / "hydra" / "launcher" / "slurm.yaml").write_text(LAUNCHER)
     return subprocess.Popen(
@@ -259,3 +272,61 @@ def test_ctrl_c_stops_the_sweep_gently_and_its_batch_jobs_end(slurm: Slurm, tmp_
     assert process.returncode == 130, out
     assert {entry["status"] for entry in events(folder, "finished")} <= {"killed", "cancelled"}
     wait_for(lambda: slurm.batch_jobs() == [])
+
+
+@pytest.fixture
+def scheduler(slurm: Slurm, tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler of Dask."""
+    file = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "dask", "scheduler", "--port", "0", "--no-dashboard"]
+    with (tmp_path / "scheduler.out").open("w") as out:
+        process = subprocess.Popen(
+            [*command, "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)],
+            env=slurm.environment,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        wait_for(lambda: file.exists() and file.read_text().endswith("}"))
+        yield json.loads(file.read_text())["address"]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_jobs_of_a_batch_job_of_one_s_own_go_on_elsewhere_when_slurm_warns_it_and_it_is_queued_again(
+    slurm: Slurm, tmp_path: Path, scheduler: str, board_at_home: Callable
+) -> None:
+    dask = f"{sys.executable} -m dask"
+    script = tmp_path / "worker.sh"
+    script.write_text(BATCH_JOB.format(folder=tmp_path, dask=dask, address=scheduler))
+
+    def submit(time: str) -> str:
+        return slurm.call("sbatch", "--parsable", "--array=1", f"--time={time}", str(script)).strip()
+
+    folder, grid = tmp_path / "app", ("x=0.1", "fault=slow", "epochs=2400")
+    short = submit("00:03:00")
+    address = ("hydra/launcher=podium_dask", f"hydra.launcher.address='{scheduler}'")
+    process = begin(slurm, folder, *grid, *address)
+    wait_for(lambda: events(folder, "run"))
+    lasting = submit("01:00:00")
+    out = end(process)
+    (retry,) = events(folder, "retry")
+    assert " leaves: it got SIGTERM" in out
+    assert retry["error"].startswith("its node")
+    assert retry["error"].endswith("left")
+    assert board(folder) == board_at_home(*grid)
+    jobs = slurm.call("squeue", "--noheader", "--array", "--format=%F %T %r").splitlines()
+    assert {line.split()[0]: line.split()[1] for line in jobs} == {short: "PENDING", lasting: "RUNNING"}
+    slurm.call("scancel", short, lasting)
+    wait_for(lambda: slurm.batch_jobs() == [])
+
+
+@pytest.mark.skipif(find_spec("submitit") is None, reason="hydra-submitit-launcher is not installed")
+def test_the_stock_launcher_of_submitit_runs_a_sweep(
+    slurm: Slurm, tmp_path: Path, board_at_home: Callable
+) -> None:
+    grid = ("x=0.1,0.3", "epochs=9")
+    limits = ("hydra.launcher.timeout_min=5", "hydra.launcher.mem_gb=1", "hydra.launcher.cpus_per_task=1")
+    end(begin(slurm, tmp_path / "app", *grid, "hydra/launcher=submitit_slurm", *limits, is_ours=False))
+    assert board(tmp_path / "app") == board_at_home(*grid)
