@@ -6,4 +6,5 @@ from benchmarks.engines.simulated import run_on
 from sweeps.executor.engines.processes import Place, ProcessEngine
 
 if __name__ == "__main__":
-    run_on(lambda: ProcessEngine(Place("only", int(sys.argv[1]))), sys.argv[2:])
+    places = int(sys.argv[1])
+    run_on(lambda: ProcessEngine(Place("only", places)), sys.argv[2:])

@@ -216,6 +216,7 @@ def test_a_node_that_comes_later_is_given_jobs(tmp_path: Path) -> None:
         "first": 0,
         "second": 1,
     }
+    assert [event.data["places"] for event in sweep.of(EventKind.STARTED)] == [1, 2]
 
 
 def test_a_sweep_without_a_node_says_so_and_waits_for_one(

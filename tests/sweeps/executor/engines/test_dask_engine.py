@@ -217,20 +217,11 @@ def test_a_nanny_that_closes_waits_for_the_node_on_its_worker() -> None:
 
 
 @contextlib.contextmanager
-def worker_without_a_nanny(cluster: LocalCluster) -> Iterator["subprocess.Popen[str]"]:
-    words = (
-        "-m",
-        "dask",
-        "worker",
-        cluster.scheduler_address,
-        "--no-nanny",
-        "--nthreads",
-        "1",
-        "--no-dashboard",
-    )
-    worker = forked.start(
-        *words, kind=forked_nodes.DASK, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def worker_of(cluster: LocalCluster, *words: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a worker with the command of Dask; its processes are a group."""
+    command = ("-m", "dask", "worker", cluster.scheduler_address, "--nthreads", "1", "--no-dashboard", *words)
+    out = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    worker = forked.start(*command, kind=forked_nodes.DASK, **out)
     try:
         yield worker
     finally:
@@ -238,15 +229,18 @@ def worker_without_a_nanny(cluster: LocalCluster) -> Iterator["subprocess.Popen[
         worker.wait()
 
 
-def test_a_worker_without_a_nanny_that_gets_sigterm_ends_after_its_node() -> None:
+@pytest.mark.parametrize("nanny", ["--no-nanny", "--nanny"])
+def test_a_worker_whose_processes_all_get_sigterm_ends_after_its_node(nanny: str) -> None:
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
-        worker_without_a_nanny(cluster) as worker,
+        worker_of(cluster, nanny) as worker,
     ):
         engine = engine_on(cluster)
-        node = next(engine.nodes(command(LEAVING.format(ends_s=1.5))))
+        node = next(
+            engine.nodes(command(LEAVING.format(ends_s=10)))
+        )  # a nanny alone would wait for eight seconds
         pid_of(node)
-        worker.terminate()
+        os.killpg(worker.pid, signal.SIGTERM)
         assert node.receive() == b"leaving"
         assert "exit code 0" in why_lost(node)
         assert worker.wait(PATIENCE_S) == 0
@@ -262,7 +256,7 @@ def test_a_worker_that_hangs_as_it_ends_is_ended() -> None:
 
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
-        worker_without_a_nanny(cluster) as worker,
+        worker_of(cluster, "--no-nanny") as worker,
     ):
         engine = engine_on(cluster)
         node = next(engine.nodes(command()))

@@ -16,6 +16,8 @@ import forked_nodes
 import psutil
 import pytest
 
+from tracking import ExperimentTracker
+
 pytestmark = pytest.mark.slow
 
 APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
@@ -201,6 +203,23 @@ def test_jobs_of_a_worker_that_is_cut_off_stop_by_themselves_and_go_on_when_it_i
     end(process)
     assert events(away, "retry")
     end(sweep(home, *ONE, "epochs=400"))
+    assert board(away) == board(home)
+
+
+def test_a_worker_that_is_cut_off_for_less_than_the_lease_loses_nothing(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    away, home = tmp_path / "away", tmp_path / "home"
+    worker = psutil.Process(cluster.worker("--no-nanny").pid)
+    process = sweep(away, *ONE, "fault=slow", "epochs=60", *on(cluster))
+    wait_for(lambda: events(away, "run"))
+    worker.suspend()
+    tracker = ExperimentTracker(away / "experiments")
+    wait_for(lambda: (record := tracker.record("run_001")) and record.status == "completed")
+    worker.resume()
+    end(process)
+    assert not events(away, "retry")
+    end(sweep(home, *ONE, "epochs=60"))
     assert board(away) == board(home)
 
 
