@@ -235,12 +235,13 @@ def test_a_sweep_ends_with_the_leaderboard_of_one_machine_and_leaves_no_batch_jo
     wait_for(lambda: slurm.batch_jobs() == [])
 
 
+@pytest.mark.parametrize("nanny", ["false", "true"])
 @pytest.mark.parametrize("command", [("scancel",), ("scontrol", "requeue")], ids=" ".join)
 def test_jobs_of_a_batch_job_that_is_taken_back_go_on_and_another_one_takes_its_place(
-    slurm: Slurm, tmp_path: Path, board_at_home: Callable, command: tuple[str, ...]
+    slurm: Slurm, tmp_path: Path, board_at_home: Callable, command: tuple[str, ...], nanny: str
 ) -> None:
     folder, grid = tmp_path / "app", (*SLOW, "epochs=1200")
-    process = begin(slurm, folder, *grid, "hydra/launcher=slurm")
+    process = begin(slurm, folder, *grid, "hydra/launcher=slurm", f"hydra.launcher.cluster.nanny={nanny}")
     wait_for(lambda: len(events(folder, "run")) == 2)
     slurm.call(*command, slurm.batch_jobs()[0])
     out = end(process)
