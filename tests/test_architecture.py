@@ -50,7 +50,7 @@ ROOMS = {
         "doctor": f"{GROUND} rerun search registry store metrics files process values records",
         "drawing": f"{GROUND} plots store metrics objective values records",
         "tracker": f"{GROUND} drawing run search registry provenance store metrics objective files process values records",
-        "integrations": "errors tracker run values records",
+        "integrations": "errors process tracker run values records",
         "cli.toolkit": f"{GROUND} extras files process values",
         "cli": f"{GROUND} cli.toolkit extras integrations tracker notify plots transfer rerun doctor gate verdicts registry search run provenance "
         "store metrics objective repeats files process values records",

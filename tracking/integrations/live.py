@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.process.sweep_context import current_job
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 
@@ -19,12 +20,18 @@ STORE = "experiments"
 def log(metrics: Mapping[str, Any], step: int | None = None) -> Run:
     """Log one point per metric into the open run, or into a new one if none is open; return the run.
 
-    A new run is in the store `experiments`, in the experiment that is named as the script. It is open until the process
-    ends, and then `ended`; `finish()` of the run that is returned says more.
+    A new run is in the store of the sweep whose job this is, else in `experiments`, in the experiment that is named as the
+    script. It is open until the process ends, and then `ended`; `finish()` of the run that is returned says more.
     """
-    run = active_run() or ExperimentTracker(STORE).start_run(script_name())
+    run = active_run() or ExperimentTracker(nearest_store()).start_run(script_name())
     run.log(metrics, step)
     return run
+
+
+def nearest_store() -> Path:
+    """Return the store of the sweep whose job this is; outside of sweeps `experiments`, below the working folder."""
+    job = current_job()
+    return (job and job.store) or Path(STORE)
 
 
 def script_name() -> str:
@@ -35,17 +42,21 @@ def script_name() -> str:
 class Live:
     """Logs into a run and counts steps: that is `run`, else the one that is open, else a new one.
 
-    A new run is one of `experiment`, by default the name of the script, in `store`. It ends with `end()`, or with the `with`
-    block: as completed, or as failed or killed by what left the block. A run that was open goes on.
+    A new run is one of `experiment`, by default the name of the script, in `store`, by default the `nearest_store`. It ends
+    with `end()`, or with the `with` block: as completed, or as failed or killed by what left the block. A run that was open
+    goes on.
     """
 
     def __init__(
-        self, experiment: str | None = None, *, store: str | PurePath = STORE, run: Run | None = None
+        self, experiment: str | None = None, *, store: str | PurePath | None = None, run: Run | None = None
     ) -> None:
         given = run or active_run()
         self.is_own = given is None  # it opened the run, and ends it
-        self.run = given or ExperimentTracker(str(store)).start_run(experiment or script_name())
+        self.run = given or ExperimentTracker(str(store or nearest_store())).start_run(
+            experiment or script_name()
+        )
         self._step = 0
+        self._has_heard = False  # that the run is to stop
 
     @property
     def step(self) -> int:
@@ -84,18 +95,29 @@ class Live:
 
     def should_stop(self) -> bool:
         """Return whether the run was asked to stop early."""
-        return self.run.should_stop()
+        stops = self.run.should_stop()
+        self._has_heard |= stops
+        return stops
 
-    def end(self) -> None:
-        """Finish a run of its own as completed; one that was open before goes on."""
-        if self.is_own:
-            self.run.finish()
+    def end(self, error: str | BaseException | None = None) -> None:
+        """Finish a run of its own: as completed, or as failed or killed by `error`; one that was open before goes on.
+
+        Points that are logged later open the run again, until the next `end`. A run that its sweep stopped early stays
+        `pruned`.
+        """
+        if not self.is_own:
+            return
+        if isinstance(error, BaseException):
+            self.run.__exit__(type(error), error, error.__traceback__)
+        elif error is not None:
+            self.run.finish("failed", error)
+        else:
+            self.run.finish("pruned" if self._has_heard and self.run.is_pruned else "completed")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if self.is_own:
-            self.run.__exit__(kind, error, trace)
+        self.end(error)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracking.errors import InvalidNameError, InvalidValueError
-from tracking.integrations.live import STORE, Live
+from tracking.integrations.live import Live
 from tracking.run import Run
 
 log = logging.getLogger("tracking")
@@ -58,7 +58,7 @@ class SummaryWriter:
         comment: str = "",
         *_ignored: Any,
         run: Run | None = None,
-        store: str = STORE,
+        store: str | None = None,
         **_ignored_too: Any,
     ) -> None:
         self._live = Live(

@@ -49,6 +49,13 @@ class JobContext:
     gate: "Gate | None" = None
     overrides: Sequence[str] = ()
 
+    @property
+    def store(self) -> Path | None:
+        """The store that holds its sweep, as the folder STORE/sweeps/ID/jobs/NUMBER says; None where a job has another."""
+        place = self.folder.parts[-4:-1] if self.folder is not None else ()
+        is_told = place == ("sweeps", self.sweep["id"], "jobs")
+        return self.folder.parents[3] if is_told and self.folder is not None else None
+
     def announce(self, run_dir: Path) -> None:
         """Tell the sweep of a new run; a sweep that cannot be told does not stop the run."""
         from tracking.process.announcements import announce  # most runs belong to no job

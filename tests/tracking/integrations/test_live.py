@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tracking import ExperimentTracker, InvalidValueError
+from tracking import ExperimentTracker, InvalidValueError, job_context
 from tracking.integrations.live import Live, log
+from tracking.process.job_gate import Gate, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -79,6 +80,68 @@ def test_an_error_in_the_block_of_live_fails_its_run(tracker: ExperimentTracker,
     record = tracker.record("run_001")
     assert record is not None
     assert (record.status.value, record.error) == ("failed", "ZeroDivisionError: no")
+
+
+JOB = {"sweep": "first", "job": 0, "key": "k", "config_hash": "h"}
+
+
+def test_in_a_job_a_new_run_is_in_the_store_of_its_sweep(tmp_path: Path) -> None:
+    store = tmp_path / "else" / "where"
+    folder = store / "sweeps" / "first" / "jobs" / "0"
+    folder.mkdir(parents=True)
+    with job_context(**JOB, folder=folder, cwd=tmp_path):
+        with Live("ctr") as live:
+            live.log_metric("loss", 1.0)
+        log({"loss": 2.0}).finish()
+    ran = ExperimentTracker(store).records()
+    assert [(record.status.value, record.summary["loss"].last) for record in ran] == [
+        ("completed", 1.0),
+        ("completed", 2.0),
+    ]
+
+
+def test_in_a_job_with_a_folder_elsewhere_a_new_run_is_below_the_folder_of_its_sweep(tmp_path: Path) -> None:
+    with job_context(**JOB, folder=tmp_path, cwd=tmp_path):
+        Live("ctr").end()
+    assert len(ExperimentTracker(tmp_path / "experiments").records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (None, "completed", None),
+        ("the disk is full", "failed", "the disk is full"),
+        (ValueError("no"), "failed", "ValueError: no"),
+        (KeyboardInterrupt(), "killed", "KeyboardInterrupt"),
+    ],
+)
+def test_live_ends_its_run_as_its_error_says(
+    tracker: ExperimentTracker, base: Path, error: str | BaseException | None, status: str, line: str | None
+) -> None:
+    live = Live("ctr", store=base)
+    live.log_metric("loss", 1.0)
+    live.end()
+    live.log_metric("loss", 0.5)  # opens the run again
+    live.end(error)
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.status.value, record.error, record.summary["loss"].last) == (status, line, 0.5)
+
+
+def test_a_run_that_its_sweep_stopped_stays_pruned_when_it_is_evaluated_after(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    with job_context(**JOB, gate=Gate(("loss",), 1, lambda _run, _level: Verdict(False))):
+        live = Live("ctr", store=base)
+        assert not live.should_stop()
+        live.log_metric("loss", 1.0)
+        assert live.should_stop()
+        live.end()
+        live.log_metric("test_loss", 1.0)
+        live.end()
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.status.value, record.summary["test_loss"].last) == ("pruned", 1.0)
 
 
 @pytest.mark.parametrize("step", [-1, 0.5, True, "1"])
