@@ -1,0 +1,207 @@
+"""A callback of Hugging Face's Trainer, which logs a training into a run and lets the run stop it.
+
+`TrackingCallback` derives from the class of `transformers`. So it is made when it is first asked for, and importing this
+module does not load that library.
+"""
+
+import functools
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from tracking.errors import InvalidValueError, MissingExtraError, quoted
+from tracking.integrations.live import Live
+from tracking.run import Run
+from tracking.values.checks import metric_value
+from tracking.values.plain import flat
+
+PREFIX = "huggingface"
+# Where files go, which differs from run to run, and tables of labels.
+LEFT_OUT = frozenset(
+    {"output_dir", "logging_dir", "run_name", "id2label", "label2id", "task_specific_params"}
+)
+
+
+class Following:
+    """Logs what the Trainer logs into `run`, else into the run that is open, else into a new one.
+
+    In a sweep that is the run of the job. A new run is one of `experiment`, by default the name of the script, in `store`,
+    by default that of the sweep, else `experiments`. It ends with the training, and an evaluation after it goes on with it; a
+    further training has a run of its own. In ``with callback:`` one run holds all, and ends as failed or killed by what
+    leaves the block. Without the block the Trainer tells nobody of an error: the run is open until the process ends, which
+    then fails it. A run that was open before goes on.
+
+    Metrics keep their names and steps (`loss`, `eval_loss`), with what is no number left out. The arguments of the Trainer
+    and the config of the model are the parameters `huggingface.*` and `huggingface.model.*`. With `log_checkpoints` the best
+    and the last checkpoint become artifacts at the end of the training, with ``"all"`` each one as it is saved. A training
+    stops once its run was asked to. Only the first of several processes logs, and all of them stop together.
+    """
+
+    def __init__(
+        self,
+        experiment: str | None = None,
+        *,
+        store: str | PurePath | None = None,
+        run: Run | None = None,
+        log_checkpoints: bool | Literal["all"] = False,
+    ) -> None:
+        super().__init__()
+        if log_checkpoints not in (True, False, "all"):
+            raise InvalidValueError(
+                f"log_checkpoints is {quoted(log_checkpoints)}; give True, False or 'all'"
+            )
+        self._experiment = experiment
+        self._store = store
+        self._run = run
+        self._log_checkpoints = log_checkpoints
+        self._live: Live | None = None
+        self._has_trained = self._trains = self._is_held = False
+        self._last = Path()  # the checkpoint that was saved last
+
+    @property
+    def live(self) -> Live:
+        """What logs; it opens a run when it is first asked for."""
+        if self._live is None:
+            self._live = Live(self._experiment, store=self._store, run=self._run)
+        return self._live
+
+    def on_train_begin(self, args: Any, state: Any, _control: Any, **given: Any) -> None:
+        """Log the parameters; open a run, if none is open or the last training had one of its own."""
+        if self._has_trained and not self._is_held:
+            self._live = None
+        self._has_trained = self._trains = True
+        self._last = Path()
+        if state.is_world_process_zero:
+            found = dict(_parameters(args, given.get("model")))
+            if state.trial_params:
+                found["trial"] = state.trial_params
+            self.live.log_params(flat({PREFIX: found}))
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_given: Any
+    ) -> None:
+        """Log one point per number."""
+        if state.is_world_process_zero:
+            self.live.run.log(dict(_numbers(logs or {})), state.global_step)
+        self._ask(args, state, control)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
+        """Ask whether to stop, if there is nobody to tell."""
+        if args.world_size == 1:
+            self._ask(args, state, control)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
+        """Ask whether to stop."""
+        self._ask(args, state, control)
+
+    def on_save(self, args: Any, state: Any, _control: Any, **_given: Any) -> None:
+        """Note a checkpoint; keep it, if all are to be kept."""
+        self._last = Path(args.output_dir, f"checkpoint-{state.global_step}")
+        if self._log_checkpoints == "all" and state.is_world_process_zero:
+            self._keep(self._last, self._last.name)
+
+    def on_train_end(self, _args: Any, state: Any, _control: Any, **_given: Any) -> None:
+        """Keep the best and the last checkpoint; complete a run of its own."""
+        self._trains = False
+        if not state.is_world_process_zero:
+            return
+        if self._log_checkpoints is True:
+            best = Path(state.best_model_checkpoint or self._last)
+            self._keep(best, "best")
+            if self._last != best:
+                self._keep(self._last, "last")
+        self._end()
+
+    def on_evaluate(self, _args: Any, state: Any, _control: Any, **_given: Any) -> None:
+        """Complete a run of its own again after an evaluation outside of a training; `on_log` has logged it."""
+        if state.is_world_process_zero:
+            self._end()
+
+    def on_predict(
+        self, _args: Any, state: Any, _control: Any, metrics: Mapping[str, Any], **_given: Any
+    ) -> None:
+        """Log the metrics of a prediction, which the Trainer does not log."""
+        if state.is_world_process_zero:
+            self.live.run.log(dict(_numbers(metrics)), state.global_step)
+            self._end()
+
+    def _ask(self, args: Any, state: Any, control: Any) -> None:
+        if self._trains:
+            stops = state.is_world_process_zero and self.live.should_stop()
+            control.should_training_stop |= _agreed(stops, args)
+
+    def _end(self) -> None:
+        if not self._trains and not self._is_held:
+            self.live.end()
+
+    def _keep(self, folder: Path, name: str) -> None:
+        if folder.name and folder.is_dir():
+            self.live.log_artifact(folder, f"checkpoints/{name}")
+
+    def __enter__(self) -> Self:
+        _ = self.live
+        self._is_held = True
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._is_held = self._trains = False
+        self.live.end(error)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TrackingCallback":
+        return _made()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@functools.cache
+def _made() -> type:
+    try:
+        base = importlib.import_module("transformers.trainer_callback").TrainerCallback
+    except ModuleNotFoundError as error:
+        if error.name != "transformers":
+            raise
+        raise MissingExtraError(
+            "transformers is not installed; pip install transformers accelerate installs what its Trainer needs"
+        ) from None
+    return type("TrackingCallback", (Following, base), {"__module__": __name__, "__doc__": Following.__doc__})
+
+
+def _parameters(args: Any, model: Any) -> Iterator[tuple[str, Any]]:
+    for name, value in args.to_dict().items():
+        if value is not None and name not in LEFT_OUT:
+            yield name, value
+    if model is None:
+        return
+    yield "weights", sum(each.numel() for each in model.parameters())
+    config = getattr(model, "config", None)
+    if config is None or not hasattr(config, "to_dict"):
+        yield "model", f"{type(model).__module__}.{type(model).__qualname__}"
+        return
+    known = config.to_dict().items()
+    yield "model", {name: value for name, value in known if value is not None and name not in LEFT_OUT}
+
+
+def _numbers(logs: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for name, value in logs.items():
+        try:
+            yield name, metric_value(name, value)
+        except InvalidValueError:  # a confusion matrix, say: no curve
+            continue
+
+
+def _agreed(stops: bool, args: Any) -> bool:
+    """Return whether any of the processes that train together is to stop; each must ask at the same place."""
+    if args.world_size == 1:
+        return stops
+    torch = sys.modules["torch"]
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return False  # one that stopped alone would let the others wait
+    flag = torch.tensor(int(stops), device=args.device)
+    torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())
