@@ -119,7 +119,7 @@ class SweeperConf:
     reuse: bool = False  # take completed jobs of the same config, code and data instead of running them again
     # an ObjectiveConf, or a list of them; null is the default one. It is no default here, because Hydra merges no list into it
     objective: Any = field(default=None, metadata={"shape": ObjectiveConf})
-    report: list[str] | None = None  # metrics shown beside the objective; every test_* when null
+    report: list[str] | None = None  # metrics shown beside the objective; every test_* and test/* when null
     report_html: bool = True  # whether the sweep writes report.html and report.md into its folder at its end
     max_failures: float = 0  # failed jobs tolerated: a count, or a share when below 1
     max_batch_size: int | None = None  # jobs handed at once to a launcher that is not podium's; all when null

@@ -131,6 +131,11 @@ def _judged(runs: JobRuns, history: SweepHistory) -> dict[int, Outcome]:
     return {outcome.job: outcome for outcome in judged if outcome is not None}
 
 
+def on_test(metric: str) -> str | None:
+    """Return the name that a metric of the validation has on the test rows: test_auc for val_auc, test/auc for val/auc."""
+    return f"test{metric.removeprefix('val')}" if metric.startswith(("val_", "val/")) else None
+
+
 def _report(plan: Plan, records: Iterable[RunRecord], constraints: Iterable[Constraint]) -> tuple[str, ...]:
     """Return the metrics to show beside the objectives: those that were asked for, and those that are bounded."""
     first, *others = plan.objectives
@@ -144,9 +149,9 @@ def _report(plan: Plan, records: Iterable[RunRecord], constraints: Iterable[Cons
 
 
 def _test_metrics(records: Iterable[RunRecord], objective: Objective) -> tuple[str, ...]:
-    """Return the test metrics that were logged, first the objective's own: test_auc for val_auc."""
-    logged = (name for record in records for name in record.summary if name.startswith("test_"))
-    twin = f"test_{objective.label.partition('_')[2]}"
+    """Return the test metrics that were logged, first the objective's own: test_auc for val_auc, test/auc for val/auc."""
+    logged = (name for record in records for name in record.summary if name.startswith(("test_", "test/")))
+    twin = on_test(objective.label) or f"test_{objective.label.partition('_')[2]}"
     return tuple(sorted(dict.fromkeys(logged), key=lambda name: name != twin))
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from sweeps.ranking.aggregate import on_test
 from sweeps.ranking.leaderboard import Leaderboard
 from sweeps.settings.sweeper_settings import Promotion
 from tracking import CorruptFileError, ModelRegistry, ModelVersion, TrackingError
@@ -201,8 +202,7 @@ def _selection(board: Leaderboard) -> Selection | None:
     """Return the values of the ranked jobs, the winner first: by which it was chosen, and on the test rows where all have one."""
     rows = [row for row in board.rows if row.rank is not None and row.objective is not None]
     metric = board.objective.label
-    on_test = f"test_{metric.removeprefix('val_')}" if metric.startswith("val_") else None
-    fresh = [row.metrics.get(on_test or "") for row in rows]
+    fresh = [row.metrics.get(on_test(metric) or "") for row in rows]
     return Selection(
         metric,
         tuple(row.objective for row in rows if row.objective is not None),

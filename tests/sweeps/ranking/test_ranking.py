@@ -228,6 +228,16 @@ def test_a_logged_metric_counts_at_its_best_or_its_last(
     assert row.metrics == {"test_auc": 0.8}
 
 
+def test_test_metrics_are_shown_where_their_names_have_a_slash(tmp_path: Path) -> None:
+    with run_of(tmp_path, 0) as run:
+        run.log({"val/acc": 0.9}, step=0)
+        run.log({"test/loss": 0.3, "test/acc": 0.8, "train/loss": 0.1})
+    outcome = Outcome(0, JobStatus.COMPLETED, 1.0, runs=(run.run_id,))
+    board = rank(make_sweep(tmp_path, [outcome], metric="val/acc", mode="max"))
+    assert board.report == ("test/acc", "test/loss")
+    assert board.rows[0].metrics == {"test/acc": 0.8, "test/loss": 0.3}
+
+
 def test_a_mapping_of_returned_numbers_is_read_by_the_metrics_name(tmp_path: Path) -> None:
     outcome = Outcome(0, JobStatus.COMPLETED, 1.0, value={"loss": 0.25, "other": 1.0})
     assert rank(make_sweep(tmp_path, [outcome], metric="loss", mode="min")).rows[0].objective == 0.25
