@@ -135,6 +135,49 @@ def test_an_example_of_the_trainer_trains_sweeps_promotes_and_predicts(
     assert read_json(board.parent / "promotion.json")["promoted"]
 
 
+@pytest.mark.slow
+def test_a_lightning_hydra_project_ends_with_lightnings_metrics_in_the_leaderboard(tmp_path: Path) -> None:
+    if importlib.util.find_spec("lightning") is None:
+        pytest.skip("needs lightning")
+    source = EXAMPLES / "lightning_hydra"
+    assert not [file for file in source.glob("src/*.py") if "import tracking" in file.read_text()]
+    told = "".join(file.read_text() for file in source.glob("configs/**/*.yaml"))
+    shown = re.findall(r"^```yaml\n(.*?)^```", (source / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    assert set("".join(shown).splitlines()) <= set(told.splitlines())
+    folder = Path(shutil.copytree(source, tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    plain, searched = sorted(folder.glob("experiments/sweeps/*"))
+    rows = read_json(plain / "leaderboard.json")["rows"]
+    assert [row["status"] for row in rows] == ["completed"] * 3
+    logged = {f"{stage}/{name}" for stage in ("train", "val", "test") for name in ("loss", "acc")}
+    assert all(set(row["metrics"]) == logged for row in rows)
+    assert all(
+        row["objective"] == row["metrics"]["val/acc"] for row in rows
+    )  # the returned number is the last
+    rows = read_json(searched / "leaderboard.json")["rows"]
+    assert {row["epochs"] for row in rows if row["status"] == "completed"} == {12}
+    assert {row["epochs"] for row in rows if row["status"] == "pruned"} <= {3, 6}
+    best = ExperimentTracker(folder / "experiments").record(rows[0]["run"])
+    assert best is not None
+    assert (best.run_dir / "artifacts" / "checkpoints" / "best.ckpt").exists()
+
+
+@pytest.mark.slow
+def test_the_huggingface_trainer_logs_into_the_runs_of_the_jobs(tmp_path: Path) -> None:
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("needs transformers and accelerate")
+    folder = Path(shutil.copytree(EXAMPLES / "huggingface", tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    plain, searched = sorted(folder.glob("experiments/sweeps/*"))
+    rows = read_json(plain / "leaderboard.json")["rows"]
+    assert [row["status"] for row in rows] == ["completed"] * 3
+    assert all(set(row["metrics"]) == {"eval_accuracy", "test_loss", "test_accuracy"} for row in rows)
+    rows = read_json(searched / "leaderboard.json")["rows"]
+    assert {row["status"] for row in rows} == {"completed", "pruned"}
+    assert {row["epochs"] for row in rows if row["status"] == "completed"} == {8}
+    assert {row["epochs"] for row in rows if row["status"] == "pruned"} <= {3, 6}
+
+
 def test_every_example_has_a_page_and_a_test() -> None:
     told = Path(__file__).read_text() + (Path(__file__).parent / "test_notebooks.py").read_text()
     for folder in (each for each in EXAMPLES.iterdir() if each.is_dir()):

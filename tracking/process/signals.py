@@ -86,6 +86,12 @@ class TermGuard:
         if self._deferring:
             self._pending = True
             return
+        if (
+            not self._open
+        ):  # a library that had a handler for a while has put this one back after the last run
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         if self._arrived:
             return  # a second signal must not cut the unwinding short
         self._arrived = True

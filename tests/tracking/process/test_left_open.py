@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,18 @@ def test_how_a_script_ends_is_how_the_runs_end_that_it_left_open(base: Path) -> 
         "running",
         "completed",
     }
+
+
+def test_a_handler_that_a_library_puts_back_after_the_last_run_lets_sigterm_do_what_it_did_before(
+    base: Path,
+) -> None:
+    late = "ours = signal.getsignal(signal.SIGTERM)\nrun.finish()\nsignal.signal(signal.SIGTERM, ours)\n"
+    code = (
+        f"{HEAD}tracker.finish_run(run_id)\n{OPEN}{late}os.kill(os.getpid(), signal.SIGTERM)\nsignal.pause()"
+    )
+    answer = subprocess.run([sys.executable, "-c", code, str(base), "e"], capture_output=True, timeout=120)
+    assert answer.returncode == -signal.SIGTERM, answer.stderr
+    assert {run.status.value for run in ExperimentTracker(base).records()} == {"completed"}
 
 
 def leave_open(base: Path, end: str) -> None:

@@ -1,0 +1,1 @@
+"""A Lightning project whose parts are named in configs."""
