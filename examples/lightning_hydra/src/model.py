@@ -47,7 +47,7 @@ class Classifier(lightning.LightningModule):
         """Log the loss of a batch of the validation."""
         self.step("val", batch)
 
-    def test_step(self, batch: Batch, _index: int) -> None:
+    def test_step(self, batch: Batch, _index: int) -> None:  # noqa: PT019 - no test of ours
         """Log the loss of a batch of the test."""
         self.step("test", batch)
 
