@@ -19,9 +19,18 @@ from tracking.values.checks import metric_value
 from tracking.values.plain import flat
 
 PREFIX = "huggingface"
-# Where files go, which differs from run to run, and tables of labels.
+# What differs from run to run and is no setting, and tables of labels.
 LEFT_OUT = frozenset(
-    {"output_dir", "logging_dir", "run_name", "id2label", "label2id", "task_specific_params"}
+    {
+        "output_dir",
+        "logging_dir",
+        "run_name",
+        "local_rank",
+        "hub_token",
+        "id2label",
+        "label2id",
+        "task_specific_params",
+    }
 )
 
 
@@ -62,6 +71,11 @@ class Following:
         self._last = Path()  # the checkpoint that was saved last
 
     @property
+    def run(self) -> Run:
+        """The run that is logged into; it is opened if none is."""
+        return self.live.run
+
+    @property
     def live(self) -> Live:
         """What logs; it opens a run when it is first asked for."""
         if self._live is None:
@@ -85,7 +99,7 @@ class Following:
     ) -> None:
         """Log one point per number."""
         if state.is_world_process_zero:
-            self.live.run.log(dict(_numbers(logs or {})), state.global_step)
+            self.run.log(dict(_numbers(logs or {})), state.global_step)
         self._ask(args, state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
@@ -125,7 +139,7 @@ class Following:
     ) -> None:
         """Log the metrics of a prediction, which the Trainer does not log."""
         if state.is_world_process_zero:
-            self.live.run.log(dict(_numbers(metrics)), state.global_step)
+            self.run.log(dict(_numbers(metrics)), state.global_step)
             self._end()
 
     def _ask(self, args: Any, state: Any, control: Any) -> None:

@@ -1,0 +1,277 @@
+"""Hugging Face's Trainer logs into the run of the job, else into one of its own, and stops once that was asked to."""
+
+import functools
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tracking import ExperimentTracker, InvalidValueError, RunRecord, job_context
+from tracking.process.job_gate import Gate, Verdict
+
+ROOT = Path(__file__).resolve().parents[3]
+JOB = {"sweep": "first", "job": 0, "key": "k", "config_hash": "h"}
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # transformers warns of the machine
+
+
+@pytest.fixture(scope="module")
+def transformers() -> Any:
+    pytest.importorskip("accelerate")
+    return pytest.importorskip("transformers")
+
+
+@pytest.fixture
+def callback(transformers: Any, base: Path) -> Any:
+    from tracking.integrations.huggingface import TrackingCallback
+
+    return functools.partial(TrackingCallback, "tokens", store=base)
+
+
+@pytest.fixture
+def trainer(transformers: Any, tmp_path: Path) -> Any:
+    """A trainer of a tiny BERT, with 4 steps an epoch, 3 epochs, and an evaluation after each."""
+    import torch
+
+    class Tokens(torch.utils.data.Dataset):
+        tokens = torch.randint(1, 8, (32, 4), generator=torch.Generator().manual_seed(0))
+
+        def __len__(self) -> int:
+            return len(self.tokens)
+
+        def __getitem__(self, row: int) -> dict[str, Any]:
+            return {"input_ids": self.tokens[row], "labels": (self.tokens[row, 0] > 3).long()}
+
+    def trainer(callback: Any, raises: BaseException | None = None, **arguments: Any) -> Any:
+        def metrics(_told: Any) -> dict[str, Any]:
+            if raises is not None:
+                raise raises
+            return {"accuracy": 0.5, "confusion": [[1, 2], [3, 4]]}
+
+        config = transformers.BertConfig(
+            vocab_size=8,
+            hidden_size=8,
+            intermediate_size=8,
+            num_hidden_layers=1,
+            num_attention_heads=1,
+            max_position_embeddings=4,
+        )
+        known = {"eval_strategy": "epoch", "save_strategy": "no", "logging_steps": 2, "report_to": "none"}
+        return transformers.Trainer(
+            transformers.BertForSequenceClassification(config),
+            transformers.TrainingArguments(
+                str(tmp_path / "out"), use_cpu=True, disable_tqdm=True, **{**known, **arguments}
+            ),
+            train_dataset=Tokens(),
+            eval_dataset=Tokens(),
+            compute_metrics=metrics,
+            callbacks=[callback],
+        )
+
+    return trainer
+
+
+def only(tracker: ExperimentTracker) -> RunRecord:
+    (record,) = tracker.records()
+    return record
+
+
+def test_a_training_logs_into_the_run_that_is_open_which_goes_on(
+    tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    with tracker.start_run("ctr", params={"learning_rate": 1}) as run:
+        trainer(callback(), learning_rate=0.25, hub_token="s3cret").train()
+        assert only(tracker).status == "running"
+    record, read = only(tracker), tracker.get_run(run.run_id)
+    assert read is not None
+    assert [point["step"] for point in read["metrics"]["loss"]] == [2, 4, 6, 8, 10, 12]
+    assert [point["step"] for point in read["metrics"]["eval_accuracy"]] == [4, 8, 12]
+    assert {"eval_loss", "train_runtime", "learning_rate", "epoch"} <= set(record.summary)
+    assert "eval_confusion" not in record.summary
+    assert record.params["learning_rate"] == 1
+    assert record.params["huggingface.learning_rate"] == 0.25
+    assert record.params["huggingface.model.hidden_size"] == 8
+    assert record.params["huggingface.weights"] > 100
+    assert not {"huggingface.output_dir", "huggingface.hub_token"} & set(record.params)
+
+
+def test_alone_it_makes_one_run_which_an_evaluation_after_the_training_goes_on_with(
+    tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    training = trainer(callback())
+    assert tracker.records() == []
+    training.train()
+    assert only(tracker).status == "completed"
+    training.evaluate(metric_key_prefix="final")
+    assert (only(tracker).status.value, only(tracker).summary["final_accuracy"].count) == ("completed", 1)
+    training.predict(training.eval_dataset)
+    assert (only(tracker).status.value, only(tracker).summary["test_accuracy"].count) == ("completed", 1)
+
+
+def test_a_further_training_has_a_run_of_its_own_and_in_a_block_all_have_one(
+    tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    training = trainer(callback(), max_steps=1)
+    training.train()
+    training.train()
+    assert len(tracker.records()) == 2
+    with callback() as held:
+        training = trainer(held, max_steps=1)
+        training.train()
+        training.train()
+        held.run.log({"after": 1.0})
+        assert tracker.records()[-1].status == "running"
+    assert [record.status.value for record in tracker.records()] == ["completed"] * 3
+
+
+def test_an_error_in_the_block_fails_the_run(tracker: ExperimentTracker, trainer: Any, callback: Any) -> None:
+    with pytest.raises(ZeroDivisionError), callback() as held:
+        trainer(held, ZeroDivisionError("no")).train()
+    assert (only(tracker).status.value, only(tracker).error) == ("failed", "ZeroDivisionError: no")
+
+
+def test_a_run_that_is_asked_to_stop_stops_its_training(
+    tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    with callback() as held:
+        (held.run.run_dir / "stop").touch()
+        training = trainer(held)
+        training.train()
+    assert training.state.global_step == 1
+    assert only(tracker).status == "completed"
+
+
+def test_a_job_that_its_sweep_stops_ends_as_pruned_after_the_value_it_is_judged_by(
+    tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    with job_context(**JOB, gate=Gate(("eval_loss",), 2, lambda _run, _level: Verdict(False))):
+        training = trainer(callback(), num_train_epochs=50)
+        training.train()
+        training.evaluate(metric_key_prefix="final")
+    record = only(tracker)
+    assert training.state.global_step == 8
+    assert (record.status.value, record.summary["eval_loss"].count) == ("pruned", 2)
+    assert record.summary["final_loss"].count == 1
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        (False, []),
+        (True, ["best", "last"]),
+        ("all", ["checkpoint-12", "checkpoint-4", "checkpoint-8"]),
+    ],
+)
+def test_checkpoints_become_artifacts_the_best_and_the_last_or_all(
+    tracker: ExperimentTracker, trainer: Any, callback: Any, choice: Any, names: list[str]
+) -> None:
+    best = {"metric_for_best_model": "accuracy", "load_best_model_at_end": True}  # it stays: the first
+    trainer(callback(log_checkpoints=choice), save_strategy="epoch", save_total_limit=2, **best).train()
+    folder = only(tracker).run_dir / "artifacts" / "checkpoints"
+    assert sorted(each.name for each in folder.glob("*")) == names
+    assert all((each / "model.safetensors").exists() for each in folder.glob("*"))
+
+
+def test_another_choice_of_checkpoints_is_refused(callback: Any) -> None:
+    with pytest.raises(InvalidValueError, match="log_checkpoints is 'best'; give True, False or 'all'"):
+        callback(log_checkpoints="best")
+
+
+def python(code: str, folder: Path, *launcher: str) -> subprocess.CompletedProcess[str]:
+    (folder / "script.py").write_text(code)
+    return subprocess.run(
+        [sys.executable, *launcher, "script.py"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+def test_the_module_loads_no_transformers_and_names_it_where_it_is_missing(tmp_path: Path) -> None:
+    answer = python(
+        """
+import sys
+import tracking.integrations.huggingface as module
+assert not {"torch", "transformers"} & set(sys.modules)
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == "transformers":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+for name in ("TrackingCallback", "Callback"):
+    try:
+        getattr(module, name)
+    except (ImportError, AttributeError) as error:
+        print(error)
+""",
+        tmp_path,
+    )
+    assert answer.stdout.splitlines() == [
+        "transformers is not installed; pip install transformers accelerate installs what its Trainer needs",
+        "module 'tracking.integrations.huggingface' has no attribute 'Callback'",
+    ], answer.stderr
+
+
+SEVERAL = """
+import torch
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from tracking.integrations.huggingface import TrackingCallback
+
+class Line(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line = torch.nn.Linear(1, 1)
+    def forward(self, x, labels):
+        return {"loss": ((self.line(x) - labels) ** 2).mean()}
+
+class Asks(TrainerCallback):
+    def on_epoch_begin(self, args, state, control, **given):
+        if state.epoch >= 1 and state.is_world_process_zero:
+            (logs.run.run_dir / "stop").touch()
+
+logs = TrackingCallback("lines")
+data = [{"x": torch.ones(1) * row, "labels": torch.ones(1)} for row in range(16)]
+arguments = TrainingArguments("out", use_cpu=True, report_to="none", save_strategy="no", num_train_epochs=50,
+                              per_device_train_batch_size=4, logging_strategy="epoch")
+trainer = Trainer(Line(), arguments, train_dataset=data, callbacks=[logs, Asks()])
+trainer.train()
+assert trainer.state.epoch <= 3, trainer.state.epoch
+"""
+
+
+@pytest.mark.slow
+def test_several_processes_log_once_and_stop_together(transformers: Any, tmp_path: Path) -> None:
+    answer = python(SEVERAL, tmp_path, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
+    assert answer.returncode == 0, answer.stderr
+    (record,) = ExperimentTracker(tmp_path / "experiments").records()
+    assert (record.status.value, record.summary["loss"].count in (1, 2, 3)) == ("completed", True)
+    assert record.params["huggingface.model"] == "__main__.Line"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("title", "module", "metric"),
+    [("Lightning", "lightning", "val/loss"), ("Hugging Face", "transformers", "eval_loss")],
+)
+def test_the_snippet_of_the_guide_logs_a_completed_run(
+    title: str, module: str, metric: str, tmp_path: Path
+) -> None:
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"needs {module}")
+    page = (ROOT / "docs" / "integrations.md").read_text()
+    section = page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    snippet, *_ = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+    answer = python(snippet, tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    (record,) = ExperimentTracker(tmp_path / "experiments").records()
+    assert (record.experiment_name, record.status.value) == ("demo", "completed")
+    assert metric in record.summary
