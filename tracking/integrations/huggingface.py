@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 
 from tracking.errors import InvalidValueError, MissingExtraError, quoted
 from tracking.integrations.live import Live
+from tracking.records import RunStatus
 from tracking.run import Run
 from tracking.values.checks import metric_value
 from tracking.values.plain import flat
@@ -85,6 +86,8 @@ class Following:
     def on_train_begin(self, args: Any, state: Any, _control: Any, **given: Any) -> None:
         """Log the parameters; open a run, if none is open or the last training had one of its own."""
         if self._has_trained and not self._is_held:
+            if self._trains and self.live.is_own:
+                self.run.finish(RunStatus.ENDED)  # the training before was left by an error
             self._live = None
         self._has_trained = self._trains = True
         self._last = Path()

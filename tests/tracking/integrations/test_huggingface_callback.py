@@ -135,6 +135,35 @@ def test_an_error_in_the_block_fails_the_run(tracker: ExperimentTracker, trainer
     assert (only(tracker).status.value, only(tracker).error) == ("failed", "ZeroDivisionError: no")
 
 
+def test_a_training_that_raised_is_ended_by_the_next_one(
+    tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    mine = callback()
+    with pytest.raises(ZeroDivisionError):
+        trainer(mine, ZeroDivisionError("no")).train()
+    assert only(tracker).status == "running"
+    trainer(mine, max_steps=1).train()
+    assert [record.status.value for record in tracker.records()] == ["ended", "completed"]
+
+
+def test_each_trial_of_a_search_of_the_trainer_is_a_run(
+    transformers: Any, tracker: ExperimentTracker, trainer: Any, callback: Any
+) -> None:
+    training = trainer(callback(), max_steps=1)
+    config = training.model.config
+    training.model_init = lambda: transformers.BertForSequenceClassification(config)
+    training.hyperparameter_search(
+        lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 0.1, 0.2)},
+        n_trials=2,
+        backend="optuna",
+        compute_objective=lambda metrics: metrics["eval_loss"],
+    )
+    rates = [record.params["huggingface.trial.learning_rate"] for record in tracker.records()]
+    assert len(set(rates)) == 2
+    assert rates == [record.params["huggingface.learning_rate"] for record in tracker.records()]
+    assert {record.status.value for record in tracker.records()} == {"completed"}
+
+
 def test_a_run_that_is_asked_to_stop_stops_its_training(
     tracker: ExperimentTracker, trainer: Any, callback: Any
 ) -> None:
