@@ -95,9 +95,8 @@ class Logging:
         if not _is_first():
             return
         self.live.run.log({f"{self._prefix}{name}": value for name, value in metrics.items()}, step)
-        trainer = (
-            self._trainer()
-        )  # what else is to stop it asks at the end of a validation, with the other processes
+        trainer = self._trainer()
+        # of a validation and of several processes, the callback asks at the end
         if trainer is not None and trainer.training and trainer.world_size == 1:
             trainer.should_stop |= self.live.should_stop()
 
