@@ -25,6 +25,7 @@ from sweeps.executor.engines.choosing import chosen_executor
 from sweeps.executor.local.child import with_callback
 from sweeps.executor.local.main_script import sweep_starts
 from sweeps.executor.local.program import Common
+from sweeps.executor.ranks import job_of_this_rank, run_rank
 from sweeps.executor.stock import StockExecutor
 from sweeps.paths import JOB_FOLDERS, abandon, claim
 from sweeps.plan.compose import Composer
@@ -62,6 +63,10 @@ def run(
     anything starts; after the ranking, raise `SweepInterruptedError` if a signal stopped the sweep, `ObjectiveError`
     if no job logged the objective that was asked for, and `JobsFailedError` if more jobs failed than ``max_failures`` tolerates.
     """
+    job = job_of_this_rank()
+    if job is not None:
+        run_rank(hydra_context, task_function, config, job)
+        return None
     sweep_starts()
     settings = sweeper_settings(config)
     arguments, settings = without_addresses(config, arguments, settings)
