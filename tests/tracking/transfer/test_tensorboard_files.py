@@ -14,7 +14,6 @@ from tracking.transfer.tensorboard.event_messages import (
     decode_event,
     hparams_event,
     scalar_event,
-    short_float,
     version_event,
 )
 from tracking.transfer.tensorboard.frames import HEADER_BYTES, FrameReader, crc32c, framed, masked
@@ -109,18 +108,6 @@ def test_scalars_are_read_as_they_were_written(wall_time: float, step: int, valu
         assert struct.pack("<f", number) == struct.pack("<f", value) or (
             math.isnan(number) and math.isnan(value)
         )
-
-
-@given(FLOATS)
-@settings(max_examples=500)
-def test_a_short_float_means_the_same_32_bits(value: float) -> None:
-    short = short_float(value)
-    assert struct.pack("<f", short) == struct.pack("<f", value) or math.isnan(value)
-
-
-@pytest.mark.parametrize("value", [0.1, 1e-3, 0.7123, 12345.67, 2.0**24 + 2, 1e-30])
-def test_a_short_float_is_what_a_person_wrote(value: float) -> None:
-    assert short_float(struct.unpack("<f", struct.pack("<f", value))[0]) == value
 
 
 def tensor(dtype: int, *parts: bytes, dims: tuple[int, ...] = ()) -> bytes:

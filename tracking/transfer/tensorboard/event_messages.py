@@ -21,6 +21,7 @@ from tracking.transfer.protobuf import (
     read_varint,
     whole_field,
 )
+from tracking.values.floats import short_float
 
 WALL_TIME, STEP, FILE_VERSION, GRAPH, SUMMARY, META_GRAPH = 1, 2, 3, 4, 5, 9  # of Event
 TAG, SIMPLE_VALUE, OLD_HISTOGRAM, IMAGE, HISTOGRAM, AUDIO, TENSOR, METADATA = (
@@ -140,20 +141,6 @@ def _add_value(found: Event, data: bytes) -> None:
         found.scalars.append((tag, number))
     elif kinds:
         found.others |= {_KINDS_OF_PLUGINS.get(plugin, kind) for kind in kinds}
-
-
-def short_float(value: float) -> float:
-    """Return a 32-bit float as the shortest decimal that means it: 0.1, where its 64 bits say 0.10000000149.
-
-    Seven digits are enough for most, nine for all.
-    """
-    if not math.isfinite(value) or value.is_integer():
-        return value
-    for digits in (7, 8):
-        short = float(f"{value:.{digits}g}")
-        if _FLOAT32.unpack(_FLOAT32.pack(short))[0] == value:
-            return short
-    return float(f"{value:.9g}")
 
 
 def _scalar(data: bytes) -> float | None:
