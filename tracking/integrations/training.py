@@ -1,0 +1,81 @@
+"""The run of one training: opened when a framework begins to train, ended when it stops.
+
+Callbacks of frameworks are made of this. Where they log is decided in `Live` alone.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePath
+from types import TracebackType
+from typing import Any, Self
+
+from tracking.errors import InvalidValueError, quoted
+from tracking.integrations.live import Live
+from tracking.records import RunStatus
+from tracking.run import Run
+
+
+class Training:
+    """Logs a training into `run`, else into the run that is open, else into a new one of `experiment` in `store`; see `Live`.
+
+    Nothing is opened before the training begins. A new run ends with the training, or with a `with` block around it; only
+    the block sees a training that raises. Without one, the run is open until the process ends, which then fails it. The next
+    training of this object has a run of its own.
+    """
+
+    def __init__(
+        self, experiment: str | None = None, *, store: str | PurePath | None = None, run: Run | None = None
+    ) -> None:
+        if run is not None and not isinstance(run, Run):
+            raise InvalidValueError(
+                f"run is {quoted(run)}; give an open run, such as tracker.open_run('run_001')"
+            )
+        self._given = (experiment, store, run)
+        self._live: Live | None = None
+        self._has_begun = self._is_held = False  # held by a block
+
+    @property
+    def run(self) -> Run:
+        """The run that is logged into; it is opened if no training has begun."""
+        return self._opened().run
+
+    def begin(self, params: Mapping[str, Any]) -> None:
+        """Begin a training with these parameters."""
+        if self._live is not None and self._has_begun and not self._is_held:
+            if self._live.is_own:
+                self._live.run.finish(RunStatus.ENDED)  # the training before was left without a word
+            self._live = None
+        self._has_begun = True
+        self.run.log_params(params)
+
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Log one point per metric."""
+        if metrics:
+            self.run.log(metrics, step)
+
+    def should_stop(self) -> bool:
+        """Return whether the run was asked to stop early."""
+        return self._opened().should_stop()
+
+    def end(self) -> None:
+        """End the training: a new run is completed, unless a block goes on."""
+        if not self._is_held:
+            self._opened().end()
+            self._live, self._has_begun = None, False
+
+    def _opened(self) -> Live:
+        if self._live is None:
+            experiment, store, run = self._given
+            self._live = Live(experiment, store=store, run=run)
+        return self._live
+
+    def __enter__(self) -> Self:
+        self._opened().__enter__()
+        self._is_held = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        live, self._live = self._opened(), None
+        self._has_begun = self._is_held = False
+        live.__exit__(kind, error, trace)
