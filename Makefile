@@ -9,10 +9,10 @@ PYTHONS ?= 3.11 3.12 3.13 3.14
 TESTS   ?= tests/tracking tests/sweeps
 
 .DEFAULT_GOAL := help
-.PHONY: help sweep test test-slow test-exhaustive test-pythons test-peers test-slurm bench check format lint types clean test-next
+.PHONY: help sweep test test-slow test-exhaustive test-pythons test-peers test-slurm bench check format lint types clean test-next test-integrations
 
 help:  ## Show what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Making the environment in $(VENV); this takes a minute or two."
@@ -66,6 +66,19 @@ test-slurm: $(READY)  ## Run sweeps on a real Slurm (10 minutes; needs root and 
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/slurm dask-jobqueue hydra-submitit-launcher submitit
 	PYTHONPATH=$(CURDIR)/$(VENV)/slurm $(BIN)/python -m pytest -m slurm tests/sweeps/executor/engines/test_slurm.py
 
+# The frameworks lie beside the environment, which stays as it is. xgboost-cpu is XGBoost without 300 MB for GPUs.
+FRAMEWORKS := keras xgboost-cpu lightgbm lightning pytorch-lightning transformers accelerate
+BESIDE     := $(VENV)-integrations
+test-integrations: $(READY)  ## Run the tests of integrations with the real frameworks, the newest ones (5 minutes, 300 MB)
+	@$(BIN)/python -m venv $(BESIDE)
+	@$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" > \
+	  "$$($(BESIDE)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth"
+	@$(BESIDE)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --upgrade $(FRAMEWORKS)
+	@$(BESIDE)/bin/python -m pip list --disable-pip-version-check | grep -E "^($$(echo $(FRAMEWORKS) | tr ' ' '|')|scikit-learn|torch) "
+	$(BESIDE)/bin/python -m pytest -m 'not exhaustive' tests/tracking/integrations
+	$(BESIDE)/bin/python -m pytest -m 'not exhaustive' tests/test_examples.py \
+	  -k 'keras or xgboost or lightgbm or scikit_learn or lightning or huggingface'
+
 bench: $(READY)  ## Measure the tracker beside its peers, which are installed apart (ARGS='log --no-peers')
 	@case '$(ARGS)' in *--no-peers*) ;; *) $(BIN)/python -m benchmarks setup ;; esac
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -84,4 +97,4 @@ types: $(READY)  ## Check types (mypy --strict)
 check: lint types test  ## Everything CI runs: format, lint, types, tests
 
 clean:  ## Remove the environment and caches (never experiments/)
-	rm -rf $(VENV) $(VENV)-3.* $(VENV)-next .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) $(VENV)-3.* $(VENV)-next $(VENV)-integrations .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from tracking import ExperimentTracker, ModelRegistry, job_context
 from tracking.files import read_json
 from tracking.process.job_gate import Gate, Verdict
+from tracking.records import RunRecord
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -108,6 +109,57 @@ def test_what_the_page_shows_of_the_config_is_in_the_config() -> None:
     )
     config = (folder / "config.yaml").read_text()
     assert set(shown.splitlines()) <= set(config.splitlines())
+
+
+def recorded(folder: Path) -> list[RunRecord]:
+    return list(ExperimentTracker(folder / "experiments").records())
+
+
+@pytest.mark.slow
+def test_a_schedule_ends_jobs_of_xgboost_after_a_few_rounds(tmp_path: Path) -> None:
+    pytest.importorskip("xgboost")
+    folder = Path(shutil.copytree(EXAMPLES / "xgboost", tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    grid, searched = sorted(folder.glob("experiments/sweeps/*"))
+    assert [row["status"] for row in read_json(grid / "leaderboard.json")["rows"]] == ["completed"] * 6
+    rows = read_json(searched / "leaderboard.json")["rows"]
+    assert {row["epochs"] for row in rows if row["status"] == "completed"} == {27}
+    assert all(row["epochs"] < 27 for row in rows if row["status"] == "pruned")
+    (first, *_) = recorded(folder)
+    assert first.params["booster.max_depth"] == first.params["xgboost.max_depth"] == 4
+
+
+@pytest.mark.slow
+def test_lightgbm_logs_each_training_up_to_its_early_stop_and_a_score_after_it(tmp_path: Path) -> None:
+    pytest.importorskip("lightgbm")
+    folder = Path(shutil.copytree(EXAMPLES / "lightgbm", tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    runs = recorded(folder)
+    assert [(run.experiment_name, run.status.value) for run in runs] == [("biopsies", "completed")] * 3
+    assert [run.params["lightgbm.num_leaves"] for run in runs] == [4, 8, 16]
+    assert all(10 < run.summary["valid/auc"].count < 200 and "test_auc" in run.summary for run in runs)
+
+
+@pytest.mark.slow
+def test_keras_logs_each_fit(tmp_path: Path) -> None:
+    if importlib.util.find_spec("keras") is None:  # an import would choose its backend
+        pytest.skip("needs keras")
+    folder = Path(shutil.copytree(EXAMPLES / "keras", tmp_path / "app"))
+    follow(folder / "README.md", folder)
+    runs = recorded(folder)
+    assert [(run.experiment_name, run.status.value) for run in runs] == [("digits", "completed")] * 3
+    assert [run.params["keras.optimizer.learning_rate"] for run in runs] == [0.001, 0.01, 0.1]
+    assert all(run.summary["val_accuracy"].count == 5 for run in runs)
+
+
+def test_a_search_of_scikit_learn_is_logged_candidate_by_candidate(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    answer = forked.run(str(EXAMPLES / "scikit_learn" / "search.py"), kind="trainer", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    runs = recorded(tmp_path)
+    assert [run.experiment_name for run in runs] == ["search"] * 6
+    best = max(runs, key=lambda run: run.summary["mean_test_roc_auc"].last)
+    assert [run.run_id for run in runs if "best" in run.tags] == [best.run_id]
 
 
 @pytest.mark.slow
