@@ -69,7 +69,7 @@ test-slurm: $(READY)  ## Run sweeps on a real Slurm (10 minutes; needs root and 
 # The frameworks lie beside the environment, which stays as it is. xgboost-cpu is XGBoost without 300 MB for GPUs.
 FRAMEWORKS := keras xgboost-cpu lightgbm lightning pytorch-lightning transformers accelerate
 BESIDE     := $(VENV)-integrations
-test-integrations: $(READY)  ## Run the tests of integrations with the real frameworks, the newest ones (5 minutes, 300 MB)
+test-integrations: $(READY)  ## Run the tests of integrations with the real frameworks (6 minutes, 270 MB)
 	@$(BIN)/python -m venv $(BESIDE)
 	@$(BIN)/python -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" > \
 	  "$$($(BESIDE)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth"

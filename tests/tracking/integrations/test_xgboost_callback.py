@@ -2,7 +2,10 @@
 
 import copy
 import math
+import os
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from tracking.records import RunRecord
 
 xgboost = pytest.importorskip("xgboost")
 
+ROOT = Path(__file__).resolve().parents[3]
 ROWS = np.random.default_rng(0).normal(size=(200, 4))
 LABELS = (ROWS[:, 0] > 0).astype(int)
 SETTINGS = {"objective": "binary:logistic", "max_depth": 3, "eta": 0.3, "eval_metric": ["logloss", "auc"]}
@@ -151,3 +155,47 @@ def test_a_training_that_raises_in_a_block_fails_the_run(tracker: ExperimentTrac
 
 def test_a_config_without_the_known_sections_gives_no_parameters() -> None:
     assert parameters({"learner": {}}) == {}
+
+
+WORKER = """
+import sys, numpy as np, xgboost
+from tracking import active_run
+from tracking.integrations.xgboost import TrackingCallback
+from xgboost import collective
+
+class Asks(xgboost.callback.TrainingCallback):
+    def before_iteration(self, model, epoch, evals_log):
+        if collective.get_rank() == 0 and epoch == 3:
+            (active_run().run_dir / "stop").touch()
+        return False
+
+rows = np.random.default_rng(int(sys.argv[2])).normal(size=(100, 3))
+with collective.CommunicatorContext(dmlc_tracker_uri="127.0.0.1", dmlc_tracker_port=int(sys.argv[1])):
+    data = xgboost.DMatrix(rows, (rows[:, 0] > 0).astype(int))
+    callbacks = [TrackingCallback("higgs"), Asks()]
+    model = xgboost.train({"nthread": 1}, data, 20, evals=[(data, "train")], callbacks=callbacks, verbose_eval=False)
+print(model.num_boosted_rounds())
+"""
+
+
+def test_of_a_distributed_training_the_first_worker_logs_and_all_stop_in_the_same_round(
+    tracker: ExperimentTracker, tmp_path: Path
+) -> None:
+    from xgboost.tracker import RabitTracker
+
+    rendezvous = RabitTracker(n_workers=2, host_ip="127.0.0.1")
+    rendezvous.start()
+    port = str(rendezvous.worker_args()["dmlc_tracker_port"])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, port, str(rank)],
+            cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    answers = [worker.communicate(timeout=120) for worker in workers]
+    rendezvous.wait_for(timeout=60)
+    assert [out.split()[-1:] for out, _ in answers] == [["4"], ["4"]], answers
+    (record,) = tracker.records()
+    assert (record.status.value, record.summary["train/rmse"].count) == ("completed", 4)
