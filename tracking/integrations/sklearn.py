@@ -74,7 +74,7 @@ def log_search(
 
 def _results_of(search: Any) -> Mapping[str, Any]:
     results = getattr(search, "cv_results_", None)
-    if isinstance(results, Mapping) and results.get("params"):
+    if isinstance(results, Mapping) and len(results.get("params", ())) > 0:
         return results
     if callable(getattr(search, "fit", None)) and (hasattr(search, "estimator") or results is not None):
         raise InvalidValueError(

@@ -58,9 +58,13 @@ class Training:
 
     def end(self) -> None:
         """End the training: a new run is completed, unless a block goes on."""
-        if not self._is_held:
-            self._opened().end()
+        if self._live is not None and not self._is_held:
+            self._live.end()
             self._live, self._has_begun = None, False
+
+    def logs_here(self) -> bool:
+        """Return whether this process logs the training: of several that train together, one does."""
+        return True
 
     def _opened(self) -> Live:
         if self._live is None:
@@ -69,13 +73,15 @@ class Training:
         return self._live
 
     def __enter__(self) -> Self:
-        self._opened().__enter__()
+        if self.logs_here():
+            self._opened()
         self._is_held = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        live, self._live = self._opened(), None
+        live, self._live = self._live, None
         self._has_begun = self._is_held = False
-        live.__exit__(kind, error, trace)
+        if live is not None:
+            live.__exit__(kind, error, trace)

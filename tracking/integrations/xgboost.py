@@ -58,7 +58,7 @@ class _TrackingCallback(Training):
         folds = getattr(model, "cvfolds", None)  # of xgboost.cv
         booster = folds[0].bst if folds else model
         self._history, self._next, self._before = {}, 0, booster.num_boosted_rounds()
-        if self._is_first():
+        if self.logs_here():
             self.begin(flat({PREFIX: parameters(json.loads(booster.save_config()))}))
         return model
 
@@ -70,14 +70,14 @@ class _TrackingCallback(Training):
     def after_iteration(self, model: Any, epoch: int, evals_log: History) -> bool:  # noqa: ARG002 - XGBoost's signature
         """Log a round; return whether the run was asked to stop."""
         should_stop = False
-        if self._is_first():
+        if self.logs_here():
             self._log_new()
             should_stop = self.should_stop()
         return self._agreed(should_stop)
 
     def after_training(self, model: Any) -> Any:
         """Log what is left, and complete a run of its own."""
-        if self._is_first():
+        if self.logs_here():
             self._log_new()
             self.end()
         return model
@@ -87,8 +87,8 @@ class _TrackingCallback(Training):
             self.log(dict(_points(self._history, rank)), self._before + rank)
             self._next = rank + 1
 
-    @staticmethod
-    def _is_first() -> bool:
+    def logs_here(self) -> bool:
+        """Return whether this is the first worker, or the only one."""
         from xgboost import collective
 
         return bool(collective.get_rank() == 0)

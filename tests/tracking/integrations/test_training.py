@@ -1,6 +1,10 @@
 """The run of a training is opened when it begins, and ends as it did."""
 
 import copy
+import importlib
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +106,37 @@ def test_a_copy_before_the_training_has_a_run_of_its_own(tracker: ExperimentTrac
     train(copy.deepcopy(training))
     train(training)
     assert [each.status.value for each in recorded(tracker)] == ["completed"] * 2
+
+
+def test_the_end_of_no_training_opens_no_run(base: Path) -> None:
+    training = Training("ctr", store=base)
+    training.end()
+    assert not base.exists()
+
+
+def test_an_integration_imports_its_framework_when_it_is_used() -> None:
+    frameworks = ("keras", "lightgbm", "sklearn", "xgboost")
+    code = "; ".join(f"import tracking.integrations.{name}" for name in frameworks)
+    answer = subprocess.run(
+        [sys.executable, "-c", f"import sys; {code}; print(sorted(sys.modules))"],
+        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = set(re.findall(r"'(\w+)[.']", answer.stdout))
+    assert "tracking" in loaded
+    assert not loaded & {*frameworks, "numpy", "torch"}
+
+
+@pytest.mark.parametrize("name", ["keras", "xgboost"])
+def test_a_framework_that_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"tracking.integrations.{name}")
+    monkeypatch.delitem(vars(module), "TrackingCallback", raising=False)
+    for loaded in [each for each in sys.modules if each.partition(".")[0] == name]:
+        monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ModuleNotFoundError, match=name):
+        module.TrackingCallback  # noqa: B018 - it is made when it is asked for
+    with pytest.raises(AttributeError, match="has no attribute 'Callback'"):
+        module.Callback  # noqa: B018
 
 
 def test_what_is_given_as_a_run_is_one(base: Path) -> None:

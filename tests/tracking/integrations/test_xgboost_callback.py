@@ -172,8 +172,10 @@ class Asks(xgboost.callback.TrainingCallback):
 rows = np.random.default_rng(int(sys.argv[2])).normal(size=(100, 3))
 with collective.CommunicatorContext(dmlc_tracker_uri="127.0.0.1", dmlc_tracker_port=int(sys.argv[1])):
     data = xgboost.DMatrix(rows, (rows[:, 0] > 0).astype(int))
-    callbacks = [TrackingCallback("higgs"), Asks()]
-    model = xgboost.train({"nthread": 1}, data, 20, evals=[(data, "train")], callbacks=callbacks, verbose_eval=False)
+    with TrackingCallback("higgs") as callback:
+        model = xgboost.train(
+            {"nthread": 1}, data, 20, evals=[(data, "train")], callbacks=[callback, Asks()], verbose_eval=False
+        )
 print(model.num_boosted_rounds())
 """
 
