@@ -1,9 +1,7 @@
 """Hugging Face's Trainer logs into the run of the job, else into one of its own, and stops once that was asked to."""
 
 import functools
-import importlib.util
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -284,23 +282,3 @@ def test_several_processes_log_once_and_stop_together(transformers: Any, tmp_pat
     (record,) = ExperimentTracker(tmp_path / "experiments").records()
     assert (record.status.value, record.summary["loss"].count in (1, 2, 3)) == ("completed", True)
     assert record.params["huggingface.model"] == "__main__.Line"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("title", "module", "metric"),
-    [("Lightning", "lightning", "val/loss"), ("Hugging Face", "transformers", "eval_loss")],
-)
-def test_the_snippet_of_the_guide_logs_a_completed_run(
-    title: str, module: str, metric: str, tmp_path: Path
-) -> None:
-    if importlib.util.find_spec(module) is None:
-        pytest.skip(f"needs {module}")
-    page = (ROOT / "docs" / "integrations.md").read_text()
-    section = page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
-    snippet, *_ = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
-    answer = python(snippet, tmp_path)
-    assert answer.returncode == 0, answer.stderr
-    (record,) = ExperimentTracker(tmp_path / "experiments").records()
-    assert (record.experiment_name, record.status.value) == ("demo", "completed")
-    assert metric in record.summary
