@@ -28,6 +28,7 @@ def section(title: str) -> str:
     return PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", METRIC)
 def test_the_snippet_of_a_section_logs_completed_runs(title: str, tmp_path: Path) -> None:
     module, metric = METRIC[title]
