@@ -45,7 +45,8 @@ def launch(
 ) -> Sequence[JobReturn]:
     """Run one batch, each job in a process of its own, and return results in the order of the batch.
 
-    The result of a failed job raises `JobsFailedError` when its return value is read, as Hydra's own do. A return value
+    The result of a failed job raises when its return value is read, as Hydra's own do: what the job raised, on Hydra 1.4,
+    which shows it with the traceback of the job; otherwise, and of a job that was killed, `JobsFailedError`. A return value
     of up to about 1 MB that can be pickled comes back unchanged; of any other, only a number or a mapping of numbers,
     or None. A job whose config or folder cannot be made fails alone. Raises `SettingsError` in a job, when its script
     starts a sweep while it is imported.

@@ -374,7 +374,8 @@ def _allow_apps_for_hydra_1_3() -> None:
 
     for message in () if current_defaults() else WRITTEN_FOR_1_3:
         warnings.filterwarnings("ignore", re.escape(message))
-        sys.warnoptions.append(f"ignore:{message}")  # which the processes of an app get
+        # Which the processes of an app get. Without a category Python would drop what PYTHONWARNINGS has too.
+        sys.warnoptions.append(f"ignore:{message}:Warning")
 
 
 def _first_word(command: list[str]) -> int:

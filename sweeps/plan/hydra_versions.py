@@ -1,16 +1,21 @@
-"""What Hydra 1.3 and 1.4 do otherwise when they compose the config of a job, or build what a config names."""
+"""What Hydra 1.3 and 1.4 do otherwise when they compose the config of a job, build what a config names, or raise a job's error."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import hydra.utils
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 # From Hydra 1.4 on, hydra.job.override_dirname is this interpolation, which follows a job's overrides by itself.
 FOLLOWS_OVERRIDES = "${hydra_override_dirname:}"
+
+# Whether the result of a job can bring its exception to another process with the traceback, which then raises it; from 1.4 on.
+CARRIES_ERRORS = any(field.name == "_remote_traceback" for field in fields(JobReturn))
 
 
 def compose_job(loader: ConfigLoader, config: DictConfig, overrides: Sequence[str]) -> DictConfig:

@@ -114,9 +114,10 @@ def run_one(
         ):  # which restores the working directory
             setup_globals()
             result = run_as_hydra(common, unpack(job.config))
-            if result.status != HydraStatus.COMPLETED:
-                return ended_by(result._return_value)
-            message = {"status": JobStatus.COMPLETED, "value": plain_value(result._return_value)}
+            if result.status == HydraStatus.COMPLETED:
+                message = {"status": JobStatus.COMPLETED, "value": plain_value(result._return_value)}
+            else:
+                message = ended_by(result._return_value)
             return {**message, "result": pack_result(result)} if common.wants_results else message
     except BaseException as error:  # noqa: BLE001 - the boundary of a job: every failure travels as data
         return ended_by(error)

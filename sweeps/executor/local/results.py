@@ -9,22 +9,28 @@ import pickle
 from typing import SupportsFloat
 
 import cloudpickle
-from hydra.core.utils import JobReturn
+from hydra.core.utils import JobReturn, JobStatus
 
+from sweeps.plan.hydra_versions import CARRIES_ERRORS
 from tracking.values.returned import named
 
 MAX_BYTES = 1 << 20  # of a packed result, including the return value
 
 
-def pack_result(result: JobReturn) -> str:
-    """Return the result of a completed job as text.
+def pack_result(result: JobReturn) -> str | None:
+    """Return the result of a job as text; None for that of a failed job which cannot travel with what the job raised.
 
     The return value is reduced to its numbers if it is larger than `MAX_BYTES` or cannot be pickled.
     """
+    is_completed = result.status is JobStatus.COMPLETED
+    if not (is_completed or CARRIES_ERRORS):
+        return None
     packed = b""
     with contextlib.suppress(Exception):  # a user's object may raise anything
         packed = cloudpickle.dumps(result)
     if not 0 < len(packed) <= MAX_BYTES:
+        if not is_completed:
+            return None
         result.return_value = plain_value(result.return_value)
         packed = cloudpickle.dumps(result)
     return base64.b64encode(packed).decode()
