@@ -14,7 +14,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
-from hydra_plugins.podium.versions import unchecked
+from hydra_plugins.podium.versions import without_a_list
 from tracking.values.names import is_within
 from trainer.errors import ConfigError, LoadError, did_you_mean
 
@@ -69,7 +69,8 @@ def bound(section: str, spec: Mapping[str, Any]) -> "partial[Any]":
     from hydra.utils import instantiate
 
     try:
-        factory: partial[Any] = instantiate(dict(spec), _partial_=True, _convert_="all", **unchecked())
+        with without_a_list():
+            factory: partial[Any] = instantiate(dict(spec), _partial_=True, _convert_="all")
     except InstantiationException as error:
         raise ConfigError(f"{section}._target_={spec.get('_target_')}: {error}") from error
     return factory

@@ -5,8 +5,10 @@ Hydra app imports this module, so the functions import what they need. How a job
 `sweeps/plan/hydra_versions.py`. `tracking` knows no Hydra: `tracking/values/configs.py` reads the configs of both.
 """
 
+import contextlib
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -30,15 +32,16 @@ def register_resolver(name: str, function: Callable[..., Any], *, use_cache: boo
     register(name, function, replace=True, use_cache=use_cache)
 
 
-def unchecked() -> dict[str, Any]:
-    """Return the argument with which `hydra.utils.instantiate` builds whatever a config names.
+@contextlib.contextmanager
+def without_a_list() -> Iterator[None]:
+    """Let `hydra.utils.instantiate` build what a config names in the block, without a list of what that may be.
 
-    Only for a config that the user has chosen: Hydra 1.4 else warns that it was not told what the config may name.
+    Hydra refuses what runs whatever it is given (``os.system``, ``eval``) on both versions; 1.4 warns that it has no list
+    besides, which 1.5 is to refuse. A list that the app gave to `hydra.main` holds.
     """
-    import hydra.utils
-
-    chosen = getattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
-    return {} if chosen is None else {"_execution_whitelist_": chosen}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"hydra\.utils\.instantiate\(\) resolved")
+        yield
 
 
 def unsupported() -> str | None:

@@ -1,6 +1,6 @@
 """What Hydra 1.3 and 1.4 do otherwise when they compose the config of a job, build what a config names, or raise a job's error."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -8,7 +8,7 @@ import hydra.utils
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
-from hydra.types import RunMode
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
 # From Hydra 1.4 on, hydra.job.override_dirname is this interpolation, which follows a job's overrides by itself.
@@ -44,11 +44,28 @@ def compose_job(loader: ConfigLoader, config: DictConfig, overrides: Sequence[st
     return job
 
 
-def build(config: Mapping[str, Any]) -> Any:
-    """Build what a config names by `_target_`, whatever that is; it gets plain lists and dicts.
+def build(config: Mapping[str, Any], allowed: Sequence[str] | None = None) -> Any:
+    """Build what a config of the user's names by `_target_`; it gets plain lists and dicts.
 
-    Only for a config that the user has chosen: Hydra 1.4 else warns that it was not told what the config may name.
+    On Hydra 1.4 it may name what the list of the app has (``hydra.main(execution_whitelist=...)``); without one, whatever
+    stands in it, but for what Hydra refuses on each version, such as ``os.system``.
     """
-    chosen = getattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS", None)
-    allowed = {} if chosen is None else {"_execution_whitelist_": chosen}
-    return hydra.utils.instantiate(dict(config), _convert_="all", **allowed)
+    is_asked = hasattr(hydra.utils, "execution_whitelist")
+    names = list(_targets(config)) if allowed is None else allowed
+    listed = {"_execution_whitelist_": names} if is_asked else {}
+    return hydra.utils.instantiate(dict(config), _convert_="all", **listed)
+
+
+def allowed_targets(context: HydraContext) -> Sequence[str] | None:
+    """Return the list of what configs may name that an app has given to Hydra 1.4; None without one."""
+    found: Sequence[str] | None = getattr(context, "execution_whitelist", None)
+    return found
+
+
+def _targets(config: Any) -> Iterator[str]:
+    if isinstance(config, Mapping):
+        if isinstance(target := config.get("_target_"), str):
+            yield target
+        config = list(config.values())
+    for each in config if isinstance(config, Sequence) and not isinstance(config, str) else ():
+        yield from _targets(each)

@@ -3,18 +3,21 @@
 import itertools
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from hydra import __version__, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.types import RunMode
+from hydra.errors import InstantiationException
+from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 from quadratic import APP
 
 from hydra_plugins.podium import config, versions
-from sweeps.plan.hydra_versions import compose_job
+from sweeps.plan.hydra_versions import allowed_targets, build, compose_job
 
 
 @pytest.fixture
@@ -60,6 +63,22 @@ def test_a_resolver_takes_the_place_of_an_earlier_one_and_may_be_asked_once() ->
         assert [kept.x, kept.x] == [2, 2]
     finally:
         OmegaConf.clear_resolver("numbered")
+
+
+def test_a_config_may_name_any_class_but_nothing_that_runs_what_it_is_given() -> None:
+    nested = {"_target_": "builtins.dict", "of": {"_target_": "datetime.timedelta", "days": 2}}
+    assert build(nested) == {"of": timedelta(days=2)}
+    with pytest.raises(InstantiationException, match=r"'os\.system'"):
+        build({"_target_": "builtins.dict", "each": [{"_target_": "os.system", "command": "true"}]})
+
+
+@pytest.mark.skipif(bool(versions.current_defaults()), reason="Hydra 1.3 takes no list from apps")
+def test_the_list_of_an_app_holds_for_what_a_sweep_builds() -> None:
+    context = HydraContext(config_loader=None, callbacks=Callbacks(), execution_whitelist=("datetime.*",))
+    allowed = allowed_targets(context)
+    assert build({"_target_": "datetime.timedelta", "days": 2}, allowed) == timedelta(days=2)
+    with pytest.raises(InstantiationException, match="is not in the Hydra execution whitelist"):
+        build({"_target_": "builtins.dict"}, allowed)
 
 
 def test_a_python_whose_command_lines_hydra_cannot_read_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

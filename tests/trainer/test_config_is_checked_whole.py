@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from trainer.config import check
 from trainer.errors import ConfigError
+from trainer.targets import bound
 
 Compose = Callable[..., DictConfig]
 
@@ -128,6 +129,13 @@ def test_a_class_of_the_users_may_have_any_key_and_is_not_imported(
     (tmp_path / "my_models.py").write_text("raise RuntimeError('imported')\n")
     monkeypatch.syspath_prepend(tmp_path)
     check(composed("model._target_=my_models.Net", "+model.depth=3"))
+
+
+@pytest.mark.parametrize("depth", [0, 1])
+def test_what_runs_whatever_it_is_given_is_refused_by_hydra_at_any_depth(depth: int) -> None:
+    spec = {"_target_": "os.system", "command": "true"}
+    with pytest.raises(ConfigError, match=r"model\._target_=.*'os\.system'"):
+        bound("model", {"_target_": "torch.nn.Sequential", "of": spec} if depth else spec)
 
 
 def test_the_name_of_a_model_that_is_not_to_be_registered_does_not_matter(composed: Compose) -> None:

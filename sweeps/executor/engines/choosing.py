@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from sweeps.executor.contract import Executor
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.program import Common
+from sweeps.plan.hydra_versions import allowed_targets
 from sweeps.settings.dask_settings import DaskSettings
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.stop_signals import handlers_kept
@@ -33,7 +35,7 @@ def chosen_executor(
 
     if on.cluster is not None:
         _import(on.cluster["_target_"])
-    engine = DaskEngine(partial(_connected, on), on.named)
+    engine = DaskEngine(partial(_connected, on, allowed_targets(common.hydra_context)), on.named)
     closing.callback(engine.close)
     without = replace(settings, engine=None)  # nodes need not know, and it may name secrets
     return ClusterExecutor(engine, without, common, folder, places=on.places, lease_s=on.lease_s)
@@ -48,7 +50,7 @@ def _import(dotted: str) -> None:
         importlib.import_module(dotted.rpartition(".")[0])
 
 
-def _connected(settings: DaskSettings) -> "Connection":
+def _connected(settings: DaskSettings, allowed: Sequence[str] | None) -> "Connection":
     from sweeps.executor.engines.dask_cluster import connect  # imports Dask, which takes seconds
 
-    return connect(settings)
+    return connect(settings, allowed)

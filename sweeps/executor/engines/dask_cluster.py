@@ -4,6 +4,7 @@ import contextlib
 import logging
 import signal
 import threading
+from collections.abc import Sequence
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -19,8 +20,10 @@ SCALE_EVERY_S = 10.0  # how often a cluster is asked for the workers that it has
 NO_PORT = "127.0.0.1:0"  # of the page of a cluster on this machine: any that is free
 
 
-def connect(settings: DaskSettings) -> Connection:
+def connect(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Connection:
     """Return a client of the cluster that the settings name, which is started if need be; raise what Dask raises.
+
+    `allowed` are the targets that the app lets configs name, if it has a list of them.
 
     Call it in a thread of its own: it changes which signals the thread takes.
     """
@@ -31,7 +34,7 @@ def connect(settings: DaskSettings) -> Connection:
     if settings.address is not None:
         client = _client(settings.address)
         return Connection(client, client.close)
-    cluster = started(settings)
+    cluster = started(settings, allowed)
     with contextlib.ExitStack() as opened:
         opened.callback(cluster.close)
         if settings.scale is not None:
@@ -63,11 +66,11 @@ def _leave_interrupts_to_the_sweep() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def started(settings: DaskSettings) -> Any:
+def started(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Any:
     """Start the cluster that the settings describe, without an address; its class gets plain lists and dicts."""
     if settings.cluster is None:
         return LocalCluster(n_workers=1, threads_per_worker=settings.places, dashboard_address=NO_PORT)
-    return build(settings.cluster)
+    return build(settings.cluster, allowed)
 
 
 def _client(cluster: Any) -> Client:
