@@ -37,6 +37,8 @@ def main(cfg):
         raise ValueError("no such luck")
     if cfg.does == "exit":
         sys.exit(3)
+    if cfg.does == "leave":
+        sys.exit(0)
     if cfg.does == "terminate":
         os.kill(os.getpid(), 15)
     if cfg.does == "log":
@@ -173,10 +175,12 @@ def test_a_task_that_raises_leaves_a_failed_run_with_its_traceback(app: Callable
 
 
 # Hydra 1.4 tells a callback of the SystemExit, as a block of a run hears of it; Hydra 1.3 only lets it pass.
-EXITED = "ended" if current_defaults() else "failed"
+EXITED, LEFT = ("ended", "ended") if current_defaults() else ("failed", "completed")
 
 
-@pytest.mark.parametrize(("does", "code", "status"), [("exit", 3, EXITED), ("terminate", 143, "killed")])
+@pytest.mark.parametrize(
+    ("does", "code", "status"), [("exit", 3, EXITED), ("leave", 0, LEFT), ("terminate", 143, "killed")]
+)
 def test_a_task_that_never_returns_leaves_a_finished_run(
     app: Callable, tmp_path: Path, does: str, code: int, status: str
 ) -> None:
