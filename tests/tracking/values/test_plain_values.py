@@ -116,7 +116,7 @@ class Model:
         (Mock(), "<Mock>"),
         (MagicMock(), "<MagicMock>"),
         (Mock(spec=dict), "unittest.mock.Mock"),
-        (Path("a").joinpath, "pathlib.PurePath.joinpath"),
+        (Fraction(1).limit_denominator, "fractions.Fraction.limit_denominator"),
         ([].append, "list.append"),
         (math, "math"),
         (
