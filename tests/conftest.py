@@ -90,11 +90,15 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect no garbage while tests are collected: there are more and more objects, and all are in use."""
+    """Collect no garbage while tests are collected, and none of it later: there are some million objects, and all are in use.
+
+    A test that collects garbage would otherwise look through all tests for up to a second.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
+        gc.freeze()
         gc.enable()
 
 
