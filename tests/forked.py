@@ -16,6 +16,7 @@ import fcntl
 import functools
 import gc
 import importlib
+import importlib.util
 import io
 import json
 import multiprocessing.process
@@ -233,6 +234,9 @@ def run_program(command: list[str], folder: str, environment: dict[str, str], pa
         str(Path(each).absolute()) for each in environment.get("PYTHONPATH", "").split(os.pathsep) if each
     ]
     sys.path[:] = [folder, *added, *path]
+    for each in added:
+        if (Path(each) / "sitecustomize.py").exists():  # an interpreter runs it as it starts
+            _load("sitecustomize", Path(each) / "sitecustomize.py")
     if word == "-m":
         sys.argv[:] = [word, *words[1:]]
         _forget_plugins(path)
@@ -247,6 +251,14 @@ def run_program(command: list[str], folder: str, environment: dict[str, str], pa
         _forget_plugins(path)
         main.__loader__, main.__file__ = SourceFileLoader("__main__", word), word
         exec(compile(Path(word).read_bytes(), word, "exec"), main.__dict__)
+
+
+def _load(name: str, file: Path) -> None:
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
 
 
 def _forget_plugins(usual: list[str]) -> None:

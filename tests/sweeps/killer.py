@@ -2,8 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+import forked
 
 ROOT = Path(__file__).parents[2]
 
@@ -43,15 +44,8 @@ def call(folder: Path, *words: str, kill_before: int | None = None) -> "subproce
     surroundings = {**os.environ, "PYTHONPATH": f"{folder / 'killer'}:{ROOT}"}
     if kill_before is not None:
         surroundings["KILL_BEFORE"] = str(kill_before)
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=surroundings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    kind = "trainer" if "trainer" in words else "lenient"
+    return forked.run(*words, kind=kind, cwd=folder, env=surroundings)
 
 
 def put_killer(folder: Path) -> None:
