@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
+
 from hydra_plugins.podium.versions import current_defaults
 
 CONFIG = "x: 0\nhydra: {output_subdir: null, job_logging: {root: {handlers: []}}}\n"
@@ -27,6 +29,7 @@ def write_app(
 
 
 def call(folder: Path, *command: str, **options: object) -> str:
+    """Run a command in an interpreter of its own; return what it prints."""
     answer = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
@@ -37,6 +40,15 @@ def call(folder: Path, *command: str, **options: object) -> str:
         check=False,
         **options,
     )
+    return _output(answer)
+
+
+def sweep(folder: Path, *words: str, **options: object) -> str:
+    """Sweep the app with words of its own, where what matters is its jobs and not its interpreter; return what it prints."""
+    return _output(forked.run("app.py", *words, kind="lenient", cwd=folder, **options))
+
+
+def _output(answer: subprocess.CompletedProcess[str]) -> str:
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "could not preload" not in answer.stderr
     return answer.stdout

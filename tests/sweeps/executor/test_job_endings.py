@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripts import LAUNCH, call, events, logs, write_app
+from scripts import LAUNCH, call, events, logs, sweep, write_app
 
 from tracking import ExperimentTracker
 from tracking.files import read_json
@@ -67,7 +67,7 @@ def _entry(archive: Path) -> bytes:
 def test_what_a_program_writes_as_it_ends_a_job_writes_too(tmp_path: Path, isolation: str) -> None:
     write_app(tmp_path, top=TOP, task=KEEPS)
     assert call(tmp_path, "app.py", "x=5") == "no end of line of C"
-    call(tmp_path, "app.py", *LAUNCH, f"hydra.launcher.isolation={isolation}")
+    sweep(tmp_path, *LAUNCH, f"hydra.launcher.isolation={isolation}")
     alone = files(tmp_path / "out" / "5")
     assert len(alone) == 8
     assert files(tmp_path / "out" / "1") == files(tmp_path / "out" / "2") == alone
@@ -83,7 +83,7 @@ def test_a_wait_for_threads_is_shown_and_what_is_cut_off_is_said(tmp_path: Path)
         threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 """
     write_app(tmp_path, task=task)
-    out = call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.grace_s=2.5")
+    out = sweep(tmp_path, *LAUNCH, "hydra.launcher.grace_s=2.5")
     assert "job 0: its task has returned; waiting for its threads (saver)" in out
     ended = {event["job"]: event for event in events(tmp_path) if event["event"] == "finished"}
     assert [ended[job]["status"] for job in (0, 1)] == ["completed", "completed"]
@@ -112,7 +112,7 @@ def test_a_fault_of_an_exit_handler_is_said_and_costs_no_result(
 ) -> None:
     task = f"    import atexit, os\n    atexit.register(lambda: {ending})\n"
     write_app(tmp_path, task=task)
-    call(tmp_path, "app.py", *LAUNCH)
+    sweep(tmp_path, *LAUNCH)
     ended = [event for event in events(tmp_path) if event["event"] == "finished"]
     assert [(event["status"], event.get("note")) for event in ended] == [("completed", note)] * 2
 
@@ -184,7 +184,7 @@ def test_nothing_that_a_job_sets_in_its_process_reaches_the_next(tmp_path: Path,
     write_app(tmp_path, top=top, task=LEAVES)
     alone = call(tmp_path, "app.py", "x=2").replace("'x=2'", "'hydra.launcher.n_jobs=1'")
     (tmp_path / "pids.txt").unlink()
-    call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
+    sweep(tmp_path, *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
     assert logs(tmp_path) == [alone, alone]
     assert len(set((tmp_path / "pids.txt").read_text().split())) == 1
 
@@ -202,7 +202,7 @@ def test_nothing_that_a_job_sets_in_its_process_reaches_the_next(tmp_path: Path,
 def test_a_job_that_changes_what_cannot_be_put_back_costs_its_child(tmp_path: Path, change: str) -> None:
     task = f"    import atexit, os, resource, subprocess, threading, time\n    print(os.getpid())\n    {change}\n"
     write_app(tmp_path, task=task)
-    call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
+    sweep(tmp_path, *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
     first, second = (log.split()[0] for log in logs(tmp_path))
     assert first != second
 
@@ -227,7 +227,7 @@ def late(name, x):
     atexit.register(late, "handler", cfg.x)
 """
     write_app(tmp_path, top=top, task=task)
-    call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.n_jobs=1", f"hydra.launcher.isolation={isolation}")
+    sweep(tmp_path, *LAUNCH, "hydra.launcher.n_jobs=1", f"hydra.launcher.isolation={isolation}")
     records = ExperimentTracker(tmp_path / "experiments").records()
     assert [(record.experiment_name, record.sweep["job"]) for record in records] == [
         (name, job) for job in (0, 1) for name in ("left open", "thread", "handler")

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripts import GUARDED, LAUNCH, call, logs, write_app
+from scripts import GUARDED, LAUNCH, call, logs, sweep, write_app
 
 from sweeps.executor.local.main_script import guards
 from sweeps.executor.local.slots import thread_variables
@@ -39,7 +39,7 @@ def test_a_script_that_changes_its_arguments_folder_and_environment_finds_them_a
     write_app(folder, top=TAKES_ITS_OWN, task=SHOWS, start=start)
     (folder / "data").mkdir()
     alone = call(folder, "app.py", "train", "--gpu", "3", "x=1")
-    call(folder, "app.py", "train", "--gpu", "3", *ONE)
+    sweep(folder, "train", "--gpu", "3", *ONE)
     (log,) = folder.glob("data/experiments/sweeps/*/jobs/0/output.log")
     assert log.read_text() == alone
     assert "train Namespace(gpu=3) True data /x: 1 set" in alone
@@ -105,7 +105,7 @@ def test_the_jobs_run_where_the_script_starts_its_sweep(tmp_path: Path, place: s
     task = "    print(TMP is None or os.path.isdir(TMP), cfg.x)\n"
     folder = tmp_path / "app"
     write_app(folder, top="import os, shutil, sys, tempfile\nTMP = None", task=task, start=PLACES[place])
-    call(folder, "app.py", *ONE)
+    sweep(folder, *ONE)
     (log,) = folder.glob("experiments/sweeps/*/jobs/0/output.log")
     assert log.read_text() == "True 1\n"
 
@@ -168,7 +168,7 @@ def test_what_a_script_changes_where_it_starts_its_sweep_is_changed_in_jobs_too(
     (folder / "engine.py").write_text(ENGINE)
     (folder / "late.py").write_text("LEVELS = [0]\n")
     alone = call(folder, "app.py").splitlines()
-    call(folder, "app.py", *LAUNCH)
+    sweep(folder, *LAUNCH)
     first, second = (log.splitlines() for log in logs(folder))
     assert first[:-1] == second[:-1] == alone[:-1]
     assert len({alone[-1], first[-1], second[-1]}) == 3  # what nothing touches, each process draws anew
@@ -179,7 +179,7 @@ def test_each_sweep_of_one_program_has_its_own_variables(tmp_path: Path, guard: 
     folder = tmp_path / "app"
     start = f"{guard}    for DATA in ['a', 'b', 'c']:\n        main()\n"
     write_app(folder, task="    print(DATA)\n", start=start)
-    call(folder, "app.py", *ONE)
+    sweep(folder, *ONE)
     logs = sorted(folder.glob("experiments/sweeps/*/jobs/0/output.log"), key=lambda log: log.stat().st_mtime)
     assert [log.read_text() for log in logs] == ["a\n", "b\n", "c\n"]
 
@@ -200,7 +200,7 @@ def test_a_reused_process_runs_again_the_script_that_seeds_and_opens_the_input_t
     folder = tmp_path / "app"
     write_app(folder, top=top, task=task)
     alone = call(folder, "app.py")
-    call(folder, "app.py", *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
+    sweep(folder, *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
     assert logs(folder) == [alone, alone]
 
 
@@ -208,7 +208,7 @@ def test_stdout_may_be_any_object_that_writes_and_flushes(tmp_path: Path) -> Non
     tee = "class Tee:\n    def write(self, text): return sys.__stdout__.write(text)\n    def flush(self): pass\n"
     folder = tmp_path / "app"
     write_app(folder, top=f"import sys\n{tee}sys.stdout = Tee()", task="    print('trained')\n")
-    assert "2 jobs" in call(folder, "app.py", *LAUNCH)
+    assert "2 jobs" in sweep(folder, *LAUNCH)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import zipapp
 from pathlib import Path
 
 import pytest
-from scripts import GUARDED, LAUNCH, call, events, logs, write_app
+from scripts import GUARDED, LAUNCH, call, events, logs, sweep, write_app
 
 NAMES = """
     import inspect, logging, multiprocessing, threading, typing
@@ -104,7 +104,7 @@ if __name__ == "__main__":
 """
     write_app(tmp_path, task=task, start=start)
     alone = call(tmp_path, "app.py").replace("started once\n", "")
-    assert call(tmp_path, "app.py", *LAUNCH).count("started once") == 1
+    assert sweep(tmp_path, *LAUNCH).count("started once") == 1
     assert logs(tmp_path) == [alone, alone]
 
 
@@ -140,7 +140,7 @@ STARTS = {
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_a_script_may_start_its_sweep_in_any_form(tmp_path: Path, start: str) -> None:
     write_app(tmp_path, task="    print('job', cfg.x)\n", start=start)
-    call(tmp_path, "app.py", *LAUNCH)
+    sweep(tmp_path, *LAUNCH)
     assert logs(tmp_path) == ["job 1\n", "job 2\n"]
     assert len([event for event in events(tmp_path) if event["event"] == "began"]) == 1
 
@@ -250,8 +250,8 @@ def test_unseeded_jobs_draw_other_numbers_and_seeded_ones_the_same(tmp_path: Pat
     print("seeded", random.random(), np.random.rand())
 """
     write_app(tmp_path, top="import numpy.random", task=task)
-    call(tmp_path, "app.py", *LAUNCH)
-    call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
+    sweep(tmp_path, *LAUNCH)
+    sweep(tmp_path, *LAUNCH, "hydra.launcher.isolation=reuse", "hydra.launcher.n_jobs=1")
     first, second = sorted((tmp_path / "experiments" / "sweeps").iterdir())
     drawn = [
         (sweep / "jobs" / job / "output.log").read_text().splitlines()
@@ -265,7 +265,7 @@ def test_unseeded_jobs_draw_other_numbers_and_seeded_ones_the_same(tmp_path: Pat
 @pytest.mark.slow
 def test_unseeded_jobs_draw_other_numbers_from_torch(tmp_path: Path) -> None:
     write_app(tmp_path, top="import torch", task="    print(torch.rand(1).item())\n")
-    call(tmp_path, "app.py", *LAUNCH)
+    sweep(tmp_path, *LAUNCH)
     one, other = logs(tmp_path)
     assert one != other
 
@@ -291,7 +291,7 @@ def test_a_limit_of_threads_that_the_user_has_set_stays(
     )
     clean = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     share = max(1, (os.cpu_count() or 1) // 1)
-    call(tmp_path, "app.py", *LAUNCH, "hydra.launcher.n_jobs=1", *overrides, env={**clean, **environment})
+    sweep(tmp_path, *LAUNCH, "hydra.launcher.n_jobs=1", *overrides, env={**clean, **environment})
     expected = " ".join(str(share) if part == "2" else part for part in seen.split())
     assert logs(tmp_path) == [f"{expected}\n"] * 2
 
@@ -299,7 +299,7 @@ def test_a_limit_of_threads_that_the_user_has_set_stays(
 @pytest.mark.slow
 def test_libraries_that_are_loaded_already_follow_the_limit_of_a_job(tmp_path: Path) -> None:
     write_app(tmp_path, top="import torch", task="    print(torch.get_num_threads())\n")
-    call(tmp_path, "app.py", *LAUNCH, "+hydra.job.env_set.OMP_NUM_THREADS=3")
+    sweep(tmp_path, *LAUNCH, "+hydra.job.env_set.OMP_NUM_THREADS=3")
     assert logs(tmp_path) == ["3\n", "3\n"]
 
 
