@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 from tracking.files import read_json, read_lines
@@ -27,14 +28,8 @@ PATIENCE_S = 240.0
 pytestmark = pytest.mark.slow
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, *arguments]
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    answer = subprocess.run(
-        command(*arguments), cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
+    answer = forked.run(*arguments, kind="trainer", cwd=folder, timeout=PATIENCE_S)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer
 
@@ -45,12 +40,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template") / "project"
     shutil.copytree(APP, folder)
     ledger = folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl"
-    process = subprocess.Popen(
-        command("src/train.py", *SWEEP),
+    process = forked.start(
+        "src/train.py",
+        *SWEEP,
+        kind="trainer",
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
     )
     until = time.monotonic() + PATIENCE_S
     while not any(event["event"] == "finished" for event in read_lines(ledger)):
@@ -146,9 +142,13 @@ def test_the_app_is_tracked_alone_too_and_needs_no_folder_of_its_own(project: Pa
     elsewhere.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PROJECT_ROOT"}
     subprocess.run(
-        command(
-            str(project / "src" / "train.py"), EXPERIMENT, "hydra/callbacks=podium", "trainer.max_epochs=1"
-        ),
+        [
+            sys.executable,
+            str(project / "src" / "train.py"),
+            EXPERIMENT,
+            "hydra/callbacks=podium",
+            "trainer.max_epochs=1",
+        ],
         cwd=elsewhere,
         env=environment,
         check=True,
