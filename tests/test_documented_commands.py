@@ -33,12 +33,17 @@ def run(command: list[str], folder: Path) -> None:
     assert answer.returncode == 0, f"{command}\n{answer.stdout}{answer.stderr}"
 
 
-def sooner(words: list[str]) -> list[str]:
-    """Return the words of a command; the sweep of all click data gets a tenth of them."""
-    is_long = words[:3] == ["podium", "train", "-m"] and not any(
-        word.startswith("data.rows=") for word in words
-    )
-    return [*words, "data.rows=6000"] if is_long else words
+def sooner(words: list[str], *, draws: bool) -> list[str]:
+    """Return the words of a command; the sweep of all click data gets a tenth of them, and its winner is drawn if `draws`."""
+    if not is_sweep(words):
+        return words
+    is_long = words[0] == "podium" and not any(word.startswith("data.rows=") for word in words)
+    return [*words, *["data.rows=6000"] * is_long, *["hydra.sweeper.winner=null"] * (not draws)]
+
+
+def is_sweep(words: list[str]) -> bool:
+    """Tell whether a command is a sweep of the trainer."""
+    return words[:3] == ["podium", "train", "-m"] or words[:4] == ["python", "-m", "trainer", "-m"]
 
 
 def look_at(command: list[str], folder: Path) -> None:
@@ -59,8 +64,8 @@ def look_at(command: list[str], folder: Path) -> None:
 
 
 def follow(page: str, folder: Path) -> int:
-    """Do what a page says in `folder`; return how many commands and snippets that were."""
-    done = 0
+    """Do what a page says in `folder`; return how many commands and snippets that were. Only its first sweep draws its winner."""
+    done, draws = 0, True
     for language, text in blocks(page, "sh", "python", "yaml"):
         if language == "yaml":
             (folder / "config.yaml").write_text(text)
@@ -71,7 +76,8 @@ def follow(page: str, folder: Path) -> int:
             done += 1
         else:
             for words in filter(None, (shlex.split(line, comments=True) for line in text.splitlines())):
-                program, *arguments = sooner(words)
+                program, *arguments = sooner(words, draws=draws)
+                draws = draws and not is_sweep(words)
                 if program == "make":
                     assert arguments[0] in MAKE_TARGETS
                     continue
