@@ -12,6 +12,7 @@ is imported start an interpreter as everybody does.
 
 import atexit
 import contextlib
+import dataclasses
 import fcntl
 import functools
 import gc
@@ -41,6 +42,7 @@ from typing import Any
 SWEEPS = (
     "hydra.main hydra._internal.hydra hydra.utils hydra.core.hydra_config hydra_plugins.podium.sweeper "
     "hydra_plugins.podium.launcher joblib._parallel_backends rich.console rich.table typer sweeps.cli.app "
+    "sweeps.dashboard.command sweeps.dashboard.server.application uvicorn "
     "sweeps.sweeper sweeps.executor.local.child sweeps.executor.local.executor sweeps.executor.local.forkserver "
     "sweeps.search.suggest.studies tracking.cli.app tracking.cli.commands tracking.cli.search "
     "tracking.provenance.starting tracking.run tracking.tracker"
@@ -390,6 +392,22 @@ def _allow_apps_for_hydra_1_3() -> None:
         sys.warnoptions.append(f"ignore:{message}:Warning")
 
 
+def _know_own_repository() -> None:
+    """Ask git about the repository of the tests once, and not in each job of an app that lies in it."""
+    from tracking.provenance import code
+
+    if code.find_root(ROOT) != ROOT:
+        return
+    known, ask = code.read_code(ROOT, ROOT), code.read_code
+
+    def read_code(root: Path, folder: Path, **options: Any) -> code.Code:
+        if root != ROOT:
+            return ask(root, folder, **options)
+        return dataclasses.replace(known, folder=folder.relative_to(root).as_posix())
+
+    code.read_code = read_code
+
+
 def _first_word(command: list[str]) -> int:
     """Return where the options of the interpreter end."""
     number = 1
@@ -417,6 +435,7 @@ if __name__ == "__main__":
     os.execve = os.execv = functools.partial(replaced, base)
     _warm_up()
     _allow_apps_for_hydra_1_3()
+    _know_own_repository()
     ending.remember_modules()
     gc.collect()
     gc.freeze()

@@ -6,11 +6,11 @@ import os
 import signal
 import socket
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import forked
 import pytest
 from quadratic import await_true
 from served import ROOT, Served
@@ -317,7 +317,9 @@ def test_help_and_completion_need_no_extra(capsys: pytest.CaptureFixture[str]) -
 
 def test_importing_the_command_loads_no_server() -> None:
     code = "import sys, sweeps.dashboard.command; print(*{'starlette', 'uvicorn', 'anyio'} & {*sys.modules})"
-    answer = forked.run("-c", code, cwd=ROOT)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
     assert answer.stdout == "\n", answer.stderr
 
 
