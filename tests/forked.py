@@ -112,7 +112,8 @@ class Command(subprocess.Popen[Any]):
 def start(*words: str, kind: str = "sweeps", **options: Any) -> subprocess.Popen[str]:
     """Start a command of Python in a session of its own; `words` follow the options of its kind."""
     flags, server = KINDS[kind][0], Server.of(kind)
-    return server.command([sys.executable, *flags, *words], text=True, start_new_session=True, **options)
+    options.setdefault("text", True)
+    return server.command([sys.executable, *flags, *words], start_new_session=True, **options)
 
 
 def run(*words: str, timeout: float = 120, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -225,7 +226,9 @@ def become(asked: Any, descriptors: list[int], path: list[str]) -> None:
 
 def run_program(command: list[str], folder: str, environment: dict[str, str], path: list[str]) -> None:
     """Run the program of a command with streams, variables, paths and words of its own."""
-    _open_streams(unbuffered=bool(environment.get("PYTHONUNBUFFERED")))
+    _open_streams(
+        unbuffered=bool(environment.get("PYTHONUNBUFFERED")), encoding=environment.get("PYTHONIOENCODING")
+    )
     os.environ.clear()
     os.environ.update(environment)
     importlib.invalidate_caches()
@@ -285,14 +288,15 @@ def _moved(descriptors: list[int]) -> list[int]:
     return moved
 
 
-def _open_streams(*, unbuffered: bool) -> None:
+def _open_streams(*, unbuffered: bool, encoding: str | None) -> None:
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, name)
         size = 0 if unbuffered and number else -1
         binary = open(number, "wb" if number else "rb", size, closefd=False)  # noqa: SIM115 - the process closes it
         by_line = number == 2 or os.isatty(number)
+        errors = before.errors if encoding is None or number == 2 else "strict"
         text = io.TextIOWrapper(
-            binary, before.encoding, before.errors, line_buffering=by_line, write_through=unbuffered
+            binary, encoding or before.encoding, errors, line_buffering=by_line, write_through=unbuffered
         )
         setattr(sys, name, text)
         setattr(sys, f"__{name}__", text)

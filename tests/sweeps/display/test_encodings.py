@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
 from quadratic import APP
 
@@ -20,14 +21,13 @@ ENCODINGS = {
 
 
 def run(folder: Path, encoding: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a command; where its locale matters, in an interpreter of its own."""
     surroundings = {"LC_ALL": "", **os.environ, **ENCODINGS[encoding]}
+    environment = {**surroundings, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"}
+    if encoding != "POSIX":
+        return forked.run(*command, kind="lenient", cwd=folder, env=environment, text=False)
     return subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={**surroundings, "PYTHONPATH": f"{APP.parents[4]}:{APP.parent}"},
-        capture_output=True,
-        timeout=120,
-        check=False,
+        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, timeout=120, check=False
     )
 
 
