@@ -207,6 +207,7 @@ def test_the_trainer_is_run_again_with_data_that_git_ignores(table: Path, store:
     assert content(table) == before
 
 
+@pytest.mark.slow
 def test_a_job_of_a_sweep_of_the_trainer_is_run_again(table: Path, store: Path) -> None:
     train(
         table,
@@ -228,6 +229,7 @@ def test_a_job_of_a_sweep_of_the_trainer_is_run_again(table: Path, store: Path) 
     assert same.verdict is Likeness.IDENTICAL, same.sentence
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (ROOT / ".git").exists(), reason="an unpacked copy of podium has no commit that could be made again"
 )

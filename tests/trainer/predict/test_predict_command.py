@@ -297,7 +297,7 @@ def test_a_model_of_the_users_needs_their_word(models: Path, new: Path, tmp_path
     ("group", "module", "words"),
     [
         ("predict", "trainer.predict", ["input={new}", "output=out.csv"]),
-        ("export-model", "trainer.export", ["output=out.pt2"]),
+        pytest.param("export-model", "trainer.export", ["output=out.pt2"], marks=pytest.mark.slow),
     ],
 )
 def test_podium_and_python_find_a_model_of_the_users_in_the_folder(

@@ -78,7 +78,7 @@ def test_the_keys_lead_into_a_run_and_back_to_its_row(
     page.wait("run").find("h1:focus").filter(has_text=run_id(9)).wait_for()
 
 
-@pytest.mark.parametrize("times_slower", [1, 6])
+@pytest.mark.parametrize("times_slower", [1, pytest.param(6, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "device", [{}, {"viewport": {"width": 375, "height": 700}}], ids=["desktop", "phone"]
 )
