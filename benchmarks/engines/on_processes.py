@@ -6,5 +6,4 @@ from benchmarks.engines.simulated import run_on
 from sweeps.executor.engines.processes import Place, ProcessEngine
 
 if __name__ == "__main__":
-    places = int(sys.argv[1])
-    run_on(lambda: ProcessEngine(Place("only", places)), sys.argv[2:])
+    run_on(lambda: ProcessEngine(Place("only", int(sys.argv[1]))), sys.argv[2:])
