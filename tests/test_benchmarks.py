@@ -230,3 +230,11 @@ def test_the_pictures_of_promotion_are_drawn_small_and_those_of_the_page(tmp_pat
     drawn = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert set(drawn) == set(re.findall(r"pictures/(promotion-\w+\.png)", tables.PAGES[0].read_text()))
     assert max(drawn.values()) < 80_000
+
+
+def test_a_sweep_runs_on_simulated_nodes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engines", "scale", "--nodes", "3", "--jobs", "9"]) == 0
+    out = capsys.readouterr().out
+    assert "9 jobs on 3 simulated nodes" in out
+    assert re.search(r"ledger +[1-9]\d+ bytes a job", out)
+    assert re.search(r"store, per job with a run +[1-9]\d* files", out)

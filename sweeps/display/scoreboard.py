@@ -80,6 +80,7 @@ class Scoreboard:
         self._expected_s = expected_s
         self._lines: dict[int, JobLine] = {}
         self._ended: list[JobLine] = []
+        self.queued = 0  # jobs that wait for a slot; counted, because each start asks
         self.warned = Warned()
         self.add(jobs)
 
@@ -106,15 +107,12 @@ class Scoreboard:
         expected = self.search.n_trials if self.search else None
         return max(len(self._lines), expected or 0)
 
-    @property
-    def queued(self) -> int:
-        """The number of jobs that wait for a slot."""
-        return sum(line.state is JobState.QUEUED for line in self._lines.values())
-
     def add(self, jobs: Iterable[PlannedJob]) -> None:
         """Add jobs, which wait for a slot."""
         with self._lock:
             for job in jobs:
+                before = self._lines.get(job.number)
+                self.queued += before is None or before.state is not JobState.QUEUED
                 self._lines[job.number] = JobLine(job.number, job.point, self._expected_s(job.key))
 
     def heard(self, event: Event) -> JobLine:
@@ -122,14 +120,17 @@ class Scoreboard:
         with self._lock:
             line = self._lines[event.job]
             if event.kind is EventKind.STARTED:
-                line.state, line.started, line.pid = JobState.RUNNING, self._clock(), event.data.get("pid")
+                self._enter(line, JobState.RUNNING)
+                line.started, line.pid = self._clock(), event.data.get("pid")
                 self.slots = event.data.get("places", self.slots)  # of nodes that come and go
             elif event.kind is EventKind.RUN:
                 line.run, line.latest, line.step = str(event.data["run"]), None, None
             elif event.kind is EventKind.RETRY:
-                line.state, line.started = JobState.QUEUED, None
+                self._enter(line, JobState.QUEUED)
+                line.started = None
             elif event.kind is EventKind.RESUMED:
-                line.state, line.started, line.wall_s = JobState.QUEUED, None, None
+                self._enter(line, JobState.QUEUED)
+                line.started, line.wall_s = None, None
                 self._ended = [each for each in self._ended if each is not line]
             return line
 
@@ -137,7 +138,8 @@ class Scoreboard:
         """Record the end of a job; return the job."""
         with self._lock:
             line = self._lines[outcome.job]
-            line.state, line.wall_s = JobState(outcome.status), outcome.wall_s
+            self._enter(line, JobState(outcome.status))
+            line.wall_s = outcome.wall_s
             line.cost_s = outcome.cost_s
             line.objective, line.error, line.note = objective, outcome.error, outcome.note
             line.reused = outcome.reused
@@ -199,3 +201,8 @@ class Scoreboard:
             if line.wall_s is None
         ]
         return left_s(left, took, slots=self.slots, typical_s=self._typical_s)
+
+    def _enter(self, line: JobLine, state: JobState) -> None:
+        """Change the state of a job; the lock is held."""
+        self.queued += (state is JobState.QUEUED) - (line.state is JobState.QUEUED)
+        line.state = state

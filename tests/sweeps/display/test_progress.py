@@ -6,6 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
@@ -65,6 +67,27 @@ def test_an_error_with_brackets_is_shown_as_it_is() -> None:
     lines, out = lines_of(scoreboard(1))
     lines.finished(Outcome(0, JobStatus.FAILED, 1.0, error="KeyError: '[red]'"), None)
     assert "KeyError: '[red]'" in out.getvalue()
+
+
+EVENTS = st.sampled_from([EventKind.STARTED, EventKind.RETRY, EventKind.RESUMED, None])
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), EVENTS)))
+def test_jobs_that_wait_are_counted_whatever_happens(steps: list[tuple[int, EventKind | None]]) -> None:
+    board, waits = scoreboard(5), dict.fromkeys(range(5), True)
+    for job, kind in steps:
+        if kind is None:
+            completed(board, job, 0.5)
+        else:
+            board.heard(Event(kind, job, {}))
+        waits[job] = kind in {EventKind.RETRY, EventKind.RESUMED}
+        assert board.queued == sum(waits.values())
+
+
+def test_places_of_nodes_are_the_slots_from_when_a_job_starts_there() -> None:
+    board = scoreboard(2, slots=8)
+    board.heard(Event(EventKind.STARTED, 0, {"node": "first", "places": 1}))
+    assert board.slots == 1
 
 
 def test_on_a_terminal_the_table_shows_running_jobs_and_the_best_so_far() -> None:
