@@ -232,6 +232,7 @@ def test_the_pictures_of_promotion_are_drawn_small_and_those_of_the_page(tmp_pat
     assert max(drawn.values()) < 80_000
 
 
+@pytest.mark.exhaustive
 def test_a_sweep_runs_on_simulated_nodes(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["engines", "scale", "--nodes", "3", "--jobs", "9"]) == 0
     out = capsys.readouterr().out
