@@ -5,6 +5,7 @@ handlers and files of its parent are not its own: whoever keeps such things rene
 """
 
 import atexit
+import contextlib
 import functools
 import os
 import signal
@@ -13,6 +14,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from types import MethodType
+from typing import Any
 
 Call = Callable[[], None]
 
@@ -50,6 +52,26 @@ def call_at_exit(handler: Call) -> None:
         from multiprocessing import util
 
         util.Finalize(None, _leave, exitpriority=0)
+        if sys.version_info >= (3, 13):
+            _keep_error_of(processes.current_process())
+
+
+def _keep_error_of(process: Any) -> None:
+    """Keep the error that a child of multiprocessing ends with as `sys.last_value`, as Python does with one that it prints.
+
+    Up to Python 3.12 the exit handlers of such a child see the error as it is raised. Later ones are called when it has been
+    printed and is gone. In between, multiprocessing reads the name of the process to print it.
+    """
+    kind, begins = type(process), type(process)._bootstrap.__code__
+
+    def name(self: Any) -> str:
+        if sys._getframe(1).f_code is begins and sys.exception() is not None:
+            sys.last_value = sys.exception()
+        return str(kind.name.fget(self))
+
+    with contextlib.suppress(AttributeError, TypeError):  # a class of the user's with another kind of name
+        named = {"name": property(name, kind.name.fset), "__module__": kind.__module__}
+        process.__class__ = type(kind.__name__, (kind,), named)
 
 
 @functools.cache

@@ -364,7 +364,7 @@ def test_an_empty_object_is_a_damaged_run(tracker: ExperimentTracker, base: Path
         ("metrics.json", '{"m": [{"step": 0, "value": ' + "9" * 400 + "}]}"),
         ("metrics.json", '{"m": [{"step": ' + "9" * 400 + ', "value": 1}]}'),
         *((name, "[" * 100_000 + "]" * 100_000) for name in ("run.json", "params.json", "metrics.json")),
-        ("params.json", '{"a": ' + "[" * 900 + "]" * 900 + "}"),
+        ("params.json", '{"a": ' + "[" * 1_500 + "]" * 1_500 + "}"),
     ],
 )
 def test_json_that_python_cannot_read_hides_only_its_run(
