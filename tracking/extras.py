@@ -24,6 +24,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "gate": _GATE,
     "sweeps": _SWEEPS,
     "dask": (*_SWEEPS, "distributed"),
+    "ray": (*_SWEEPS, "ray"),
     "search": (*_SWEEPS, *_GATE, "cmaes", "optuna", "threadpoolctl"),
     "trainer": (*_SWEEPS, *_GATE, "matplotlib", "pandas", "pyarrow", "sklearn", "torch", *_DASHBOARD),
     "excel": ("openpyxl",),

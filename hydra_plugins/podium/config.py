@@ -175,6 +175,20 @@ class DaskLauncherConf(LauncherConf):
     lease_s: float = 30.0  # a node that hears nothing for so long stops its jobs
 
 
+@dataclass
+class RayLauncherConf(LauncherConf):
+    """``hydra.launcher`` of an app that chose ``override hydra/launcher: podium_ray``; `n_jobs` and all limits hold on each node."""
+
+    _target_: str = "hydra_plugins.podium.launcher.PodiumRayLauncher"
+    # a Ray that runs: host:6379, ray://host:10001, or auto for the one on this machine; RAY_ADDRESS, or one that is started, when null
+    address: str | None = None
+    num_cpus: float = 1.0  # CPUs of Ray that each job takes
+    num_gpus: float = 0.0  # GPUs that each job takes; 0.5 is a half
+    resources: Any = None  # further resources of Ray that each job takes, by name: {fast_disk: 1}
+    nodes: int | None = None  # the most nodes, of n_jobs jobs each; as many as Ray has room for when null
+    lease_s: float = 30.0  # a node that hears nothing for so long stops its jobs
+
+
 # A callback's config is no dataclass, because Hydra keeps all callbacks in one dict.
 CALLBACKS: dict[str, Any] = {
     "podium": {
@@ -195,6 +209,7 @@ def register() -> None:
         ("hydra/sweeper", "podium", _open(SweeperConf)),
         ("hydra/launcher", "podium", _open(LauncherConf)),
         ("hydra/launcher", "podium_dask", _open(DaskLauncherConf)),
+        ("hydra/launcher", "podium_ray", _open(RayLauncherConf)),
         ("hydra/callbacks", "podium", CALLBACKS),
     ):
         if not _is_stored(store, group, name):

@@ -52,3 +52,7 @@ class PodiumLauncher(Launcher):
 
 class PodiumDaskLauncher(PodiumLauncher):
     """Runs each job in its own process on a worker of a Dask cluster."""
+
+
+class PodiumRayLauncher(PodiumLauncher):
+    """Runs each job in its own process on a machine of a Ray cluster."""

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from sweeps.jobs import Outcome, Reason
 from sweeps.settings.dask_settings import DaskSettings
+from sweeps.settings.ray_settings import RaySettings
 
 
 class Isolation(StrEnum):
@@ -45,7 +46,8 @@ class LauncherSettings:
     )
     fusion: Fusion = Fusion.EXACT
     fusion_size: int = 16
-    engine: DaskSettings | None = None  # what starts nodes that run the jobs; None for this machine alone
+    # what starts nodes that run the jobs; None for this machine alone
+    engine: DaskSettings | RaySettings | None = None
     many: str | None = None  # the dotted name of a function that does the task for several configs at once
 
     @property

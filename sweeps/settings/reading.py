@@ -4,7 +4,7 @@ Keys and types are checked already (see `sections`). What is left to check is wh
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,16 +15,19 @@ from omegaconf import DictConfig, OmegaConf
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
 from sweeps.settings.checks import choice, count, quantity, require, shown
-from sweeps.settings.dask_settings import dask_settings
+from sweeps.settings.dask_settings import DaskSettings, dask_settings
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Fusion, Isolation, LauncherSettings
+from sweeps.settings.ray_settings import RaySettings, ray_settings
 from sweeps.settings.search_reading import constraints, search_settings
 from sweeps.settings.search_settings import Mode
 from sweeps.settings.sections import (
+    DASK,
     LAUNCHER,
+    RAY,
     SWEEPER,
-    is_on_nodes,
     is_ours,
+    launcher_on_nodes,
     section,
     settings_sections,
     target,
@@ -41,6 +44,10 @@ from tracking.values.units import parse_duration, parse_size
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 NOT_THERE = object()
+ENGINES: dict[str, Callable[[Mapping[str, Any]], DaskSettings | RaySettings]] = {
+    DASK: dask_settings,
+    RAY: ray_settings,
+}
 YAML_OFF = "False"  # how YAML reads a plain off
 Settings = TypeVar("Settings", SweeperSettings, SpaceSettings, Promotion, LauncherSettings)
 
@@ -261,15 +268,16 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         at_once = 1 if target(config, LAUNCHER) == BASIC_LAUNCHER else raw.get("n_jobs")
         return LauncherSettings(_at_once(at_once if isinstance(at_once, int) else None, cores), 1, (), 0.0)
     per_gpu = count("jobs_per_gpu", raw["jobs_per_gpu"], least=1)
-    on_nodes = is_on_nodes(config)
-    gpus = gpu_names(raw["gpus"], per_gpu, are_here=not on_nodes)
+    on_nodes = launcher_on_nodes(config)
+    engine = ENGINES[on_nodes](raw) if on_nodes is not None else None
+    gpus = gpu_names(raw["gpus"], per_gpu, are_here=engine is None)
     places = len(gpus) * per_gpu
     allowed = f"are 1, 2, ..., null or -1 for one job per core ({cores} here), -2 for one less, ..."
     require(raw["n_jobs"] != 0, "n_jobs", 0, allowed)
-    if on_nodes:
+    if engine is not None:
         allowed = "are 1, 2, ..., null or -1 for as many as a node has room for"
         require((raw["n_jobs"] or -1) >= -1, "n_jobs", raw["n_jobs"], allowed)
-    n_jobs = _at_once(raw["n_jobs"], places or cores)
+    n_jobs = (engine and engine.places) or _at_once(raw["n_jobs"], places or cores)
     if gpus and n_jobs > places:
         raise SettingsError(
             f"n_jobs={n_jobs}: {len(gpus)} GPUs with jobs_per_gpu={per_gpu} have room for {places} jobs"
@@ -292,7 +300,7 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         isolation=choice("isolation", raw["isolation"], Isolation),
         fusion=choice("fusion", "off" if raw["fusion"] == YAML_OFF else raw["fusion"], Fusion),
         fusion_size=count("fusion_size", raw["fusion_size"], least=1),
-        engine=dask_settings(raw) if on_nodes else None,
+        engine=engine,
     )
 
 

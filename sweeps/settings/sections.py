@@ -26,9 +26,11 @@ OWN_WAY = frozenset(
 )  # the keys that a section of the user's own cannot hold
 
 DEFAULT = "podium"  # the name of the typed configs of the sweeper and the launcher
-OTHERS = {
-    "hydra_plugins.podium.launcher.PodiumDaskLauncher": "podium_dask"
-}  # those of other plug-ins, by their target
+DASK, RAY = "podium_dask", "podium_ray"
+OTHERS = {  # those of other plug-ins, by their target
+    "hydra_plugins.podium.launcher.PodiumDaskLauncher": DASK,
+    "hydra_plugins.podium.launcher.PodiumRayLauncher": RAY,
+}
 
 Tree = Mapping[str, Any]  # the keys of a typed config; a nested one is a tree, any other key None
 
@@ -43,9 +45,10 @@ def is_ours(config: DictConfig, key: str) -> bool:
     return target(config, key).startswith("hydra_plugins.podium.")
 
 
-def is_on_nodes(config: DictConfig) -> bool:
-    """Return whether the launcher that is chosen is podium's, and runs jobs on the nodes of a cluster."""
-    return _name(config, LAUNCHER) != DEFAULT
+def launcher_on_nodes(config: DictConfig) -> str | None:
+    """Return the name of the launcher that is chosen, if it is podium's and runs jobs on the nodes of a cluster; None otherwise."""
+    name = _name(config, LAUNCHER)
+    return None if name == DEFAULT else name
 
 
 def section(config: DictConfig, key: str) -> dict[str, Any]:

@@ -121,7 +121,9 @@ def test_the_page_of_all_keys_says_what_the_files_say() -> None:
 
 
 def test_the_trainers_jobs_find_the_same_imported_on_every_launcher_of_its() -> None:
-    at_home, on_dask = (
-        OmegaConf.load(CONF / "hydra" / "launcher" / f"{name}.yaml") for name in ("trainer", "trainer_dask")
+    at_home, on_dask, on_ray = (
+        OmegaConf.load(CONF / "hydra" / "launcher" / f"{name}.yaml")
+        for name in ("trainer", "trainer_dask", "trainer_ray")
     )
-    assert (at_home.settings_from, at_home.preload) == (on_dask.settings_from, on_dask.preload)
+    for each in (on_dask, on_ray):
+        assert (at_home.settings_from, at_home.preload) == (each.settings_from, each.preload)

@@ -53,10 +53,10 @@ def test_the_code_knows_what_each_extra_installs(extra: str) -> None:
     assert set(EXTRAS[extra]) == set(declared(extra))
 
 
-def test_all_is_every_extra_and_the_checkouts_environment_all_but_mlflow() -> None:
+def test_all_is_every_extra_and_the_checkouts_environment_all_but_mlflow_and_ray() -> None:
     every = {name for names in EXTRAS.values() for name in names}
     assert set(declared("all")) == every
-    assert every - set(declared("dev")) == set(EXTRAS["mlflow"])
+    assert every - set(declared("dev")) == {*EXTRAS["mlflow"], "ray"}
 
 
 def imported(tree: ast.AST) -> Iterator[str]:

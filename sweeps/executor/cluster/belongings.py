@@ -54,6 +54,8 @@ OF_AN_ALLOCATION_FROM = (
     *("SLURM_", "SLURMD_", "SBATCH_", "SRUN_", "SALLOC_", "PBS_", "LSB_", "LSF_", "SGE_", "COBALT_", "FLUX_"),
     *("PMI_", "PMIX_", "PALS_", "OMPI_", "MPI_", "MV2_", "HYDRA_CONTROL_"),
 )
+# What Ray sets for its own workers, such as the token of a cluster; a job that uses Ray has what the script had.
+OF_AN_ENGINE_FROM = ("RAY_", "PYTHONBREAKPOINT")
 
 
 def environment(of_script: Mapping[str, str], here: Mapping[str, str]) -> dict[str, str]:
@@ -62,7 +64,11 @@ def environment(of_script: Mapping[str, str], here: Mapping[str, str]) -> dict[s
     Where both have a variable, it is the script's, except what belongs to the machine. Limits of threads are the script's alone:
     an engine sets some for its own workers.
     """
-    own = {name: value for name, value in here.items() if name not in THREAD_VARIABLES}
+    own = {
+        name: value
+        for name, value in here.items()
+        if name not in THREAD_VARIABLES and not name.startswith(OF_AN_ENGINE_FROM)
+    }
     taken = {name: value for name, value in of_script.items() if not _is_of_the_machine(name)}
     return {
         name: value for name, value in {**own, **taken}.items() if not name.startswith(OF_AN_ALLOCATION_FROM)

@@ -80,10 +80,7 @@ class Agent:
     def exchange(self, arrived: int, first: int, messages: Sequence[bytes]) -> Answer:
         """Take messages to the process, numbered from `first` on; return those of the process after the first `arrived`."""
         with self._lock:
-            for number, message in enumerate(messages, start=first):
-                if number == self._arrived + 1:
-                    self._arrived = number
-                    self._to_process.put(message)
+            self._take(first, messages)
             while self._dropped < arrived:
                 self._kept.popleft()
                 self._dropped += 1
@@ -95,6 +92,12 @@ class Agent:
             more = len(fetched) < len(self._kept) or self._ended is not None
             return Answer(self._arrived, tuple(fetched), more, None)
 
+    def take(self, first: int, messages: Sequence[bytes]) -> int:
+        """Take messages to the process, numbered from `first` on; return how many have arrived in all."""
+        with self._lock:
+            self._take(first, messages)
+            return self._arrived
+
     def await_end(self, timeout_s: float) -> None:
         """Wait until the process has ended and all that it sent was fetched, but not longer than this."""
         self._is_over.wait(timeout_s)
@@ -103,6 +106,12 @@ class Agent:
         """End the process by force and wait until it has gone; what it has sent is fetched no more."""
         self._process.close()
         self._is_over.set()
+
+    def _take(self, first: int, messages: Sequence[bytes]) -> None:
+        for number, message in enumerate(messages, start=first):
+            if number == self._arrived + 1:
+                self._arrived = number
+                self._to_process.put(message)
 
     def _keep(self, message: bytes) -> None:
         with self._lock:

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweeps.executor.cluster.engine import Engine
 from sweeps.executor.contract import Executor
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.program import Common
 from sweeps.plan.hydra_versions import allowed_targets
 from sweeps.settings.dask_settings import DaskSettings
 from sweeps.settings.launcher_settings import LauncherSettings
+from sweeps.settings.ray_settings import RaySettings
 from sweeps.stop_signals import handlers_kept
 
 if TYPE_CHECKING:
@@ -31,14 +33,32 @@ def chosen_executor(
     if on is None:
         return LocalExecutor(settings, common)
     from sweeps.executor.cluster.cluster_executor import ClusterExecutor
+
+    engine = (
+        _on_ray(on, settings.grace_s)
+        if isinstance(on, RaySettings)
+        else _on_dask(on, allowed_targets(common.hydra_context))
+    )
+    closing.callback(engine.close)
+    without = replace(settings, engine=None)  # nodes need not know, and it may name secrets
+    if isinstance(on, RaySettings):
+        gpus, jobs_per_gpu = on.devices
+        without = replace(without, gpus=gpus, jobs_per_gpu=jobs_per_gpu)
+    return ClusterExecutor(engine, without, common, folder, places=on.places, lease_s=on.lease_s)
+
+
+def _on_ray(on: RaySettings, grace_s: float) -> Engine:
+    from sweeps.executor.engines.ray import RayEngine
+
+    return RayEngine(on, grace_s)
+
+
+def _on_dask(on: DaskSettings, allowed: Sequence[str] | None) -> Engine:
     from sweeps.executor.engines.dask import DaskEngine
 
     if on.cluster is not None:
         _import(on.cluster["_target_"])
-    engine = DaskEngine(partial(_connected, on, allowed_targets(common.hydra_context)), on.named)
-    closing.callback(engine.close)
-    without = replace(settings, engine=None)  # nodes need not know, and it may name secrets
-    return ClusterExecutor(engine, without, common, folder, places=on.places, lease_s=on.lease_s)
+    return DaskEngine(partial(_connected, on, allowed), on.named)
 
 
 def _import(dotted: str) -> None:

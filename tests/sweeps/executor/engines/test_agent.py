@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sweeps.executor.cluster.engine import NodeLostError
 from sweeps.executor.engines import agent as agents
-from sweeps.executor.engines.agent import Agent
+from sweeps.executor.engines.agent import Agent, Answer
 from sweeps.executor.engines.line import Line
 
 PATIENCE_S = 60.0
@@ -55,6 +55,11 @@ class Carried:
         answer = self.agent.exchange(*self.line.call)
         return True if fails == "answer" else self.line.take(answer)
 
+    def send(self) -> None:
+        """Call the agent with what there is to send, and fetch nothing."""
+        _, first, messages = self.line.call
+        self.line.take(Answer(self.agent.take(first, messages), (), more=False, ended=None))
+
     def end(self) -> None:
         self.process.said.put(None)
         while self.line.lost is None:
@@ -66,7 +71,7 @@ class Carried:
         assert not self.thread.is_alive()
 
 
-@given(st.lists(st.sampled_from(["to", "from", "call", "request", "answer"]), max_size=30))
+@given(st.lists(st.sampled_from(["to", "from", "call", "send", "request", "answer"]), max_size=30))
 def test_no_message_is_lost_or_taken_twice_whichever_calls_fail(steps: list[str]) -> None:
     carried, sent, said = Carried(), list[bytes](), list[bytes]()
     for number, step in enumerate(steps):
@@ -77,6 +82,8 @@ def test_no_message_is_lost_or_taken_twice_whichever_calls_fail(steps: list[str]
         elif step == "from":
             carried.process.said.put(message)
             said.append(message)
+        elif step == "send":
+            carried.send()
         else:
             carried.call(fails=step)
     while carried.line.call.messages:
