@@ -1,0 +1,189 @@
+"""A sweep on Ray ends with the leaderboard that it has on one machine, whatever happens to Ray."""
+
+import csv
+import json
+import os
+import random
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import psutil
+import pytest
+from ray_started import PACKAGES, StartedRay, started_ray, wait_for
+
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.timeout(500),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
+
+APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
+ROOT = Path(__file__).parents[4]
+PATIENCE_S = 240.0
+GRID = ("-m", "x=0.1,0.3,0.45,0.6,0.8,0.9", "epochs=40", "hydra.sweeper.name=mine")
+SEARCH = (
+    *("-m", "x=interval(0,1)", "hydra.sweeper.mode=tpe", "hydra.sweeper.n_trials=8", "hydra.sweeper.schedule=asha"),
+    *("hydra.sweeper.name=mine", "hydra.launcher.n_jobs=1"),
+)  # fmt: skip
+LONG = ("fault=slow", "epochs=4000")
+LAUNCHER = "hydra/launcher=podium_ray"
+
+
+def begin(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": PACKAGES},
+    )
+
+
+def end(process: "subprocess.Popen[str]") -> str:
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, out
+    return out
+
+
+def sweep(folder: Path, *words: str) -> "subprocess.Popen[str]":
+    return begin(folder, str(APP), *words)
+
+
+def board(folder: Path) -> list[dict[str, str]]:
+    """Return the leaderboard without what depends on the clock: times, and which run got which name."""
+    with (folder / "experiments" / "sweeps" / "mine" / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return [{name: value for name, value in row.items() if name not in {"run", "duration_s"}} for row in rows]
+
+
+def events(folder: Path, kind: str) -> list[dict[str, object]]:
+    try:
+        text = (folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl").read_text()
+        return [entry for entry in map(json.loads, text.splitlines()) if entry["event"] == kind]
+    except (OSError, ValueError):  # it has not begun, or writes a line
+        return []
+
+
+@pytest.fixture(scope="module")
+def ray() -> Iterator[StartedRay]:
+    with started_ray("--num-cpus=2") as ray:
+        yield ray
+
+
+@pytest.fixture(scope="module")
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """The leaderboard of the grid on this machine."""
+    folder = tmp_path_factory.mktemp("home")
+    end(sweep(folder, *GRID))
+    return board(folder)
+
+
+def on(ray: StartedRay) -> tuple[str, ...]:
+    return (LAUNCHER, f"hydra.launcher.address='{ray.address}'")
+
+
+def actors(ray: StartedRay) -> list[psutil.Process]:
+    """Return the actors that have a node."""
+    return [each for each in ray.left() if each.name().startswith("ray::NodeActor") and each.children()]
+
+
+def test_a_search_with_a_schedule_decides_on_ray_as_on_one_machine_and_ray_stays_silent(
+    tmp_path: Path,
+) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    end(sweep(home, *SEARCH))
+    out = end(sweep(away, *SEARCH, LAUNCHER, "hydra.launcher.nodes=1"))
+    assert board(home) == board(away)
+    assert events(away, "rung")
+    assert not any(word in out for word in ("raylet", "pid=", "INFO worker.py", "Traceback"))
+
+
+def test_actors_that_are_killed_at_any_moment_and_machines_that_come_later_change_nothing(
+    tmp_path: Path, ray: StartedRay, at_home: list[dict[str, str]]
+) -> None:
+    process = sweep(tmp_path, *GRID, "fault=slow", *on(ray))
+    wait_for(lambda: events(tmp_path, "run"))
+    machine = ray.add("--num-cpus=1")
+    for killed in (1, 2):
+        wait_for(lambda count=2 * killed: len(events(tmp_path, "run")) >= count)
+        random.choice(actors(ray)).kill()
+    end(process)
+    ray.remove(machine)
+    assert all(entry["lost_node"] for entry in events(tmp_path, "retry"))
+    assert board(tmp_path) == at_home
+
+
+def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
+    tmp_path: Path, ray: StartedRay, at_home: list[dict[str, str]]
+) -> None:
+    process = sweep(tmp_path, *GRID, "fault=slow", *on(ray))
+    wait_for(lambda: events(tmp_path, "finished"))
+    process.kill()
+    process.communicate()
+    assert "resumed" in end(begin(tmp_path, "-m", "sweeps", "resume", "mine"))
+    assert board(tmp_path) == at_home
+    wait_for(lambda: not actors(ray))
+
+
+def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(tmp_path: Path) -> None:
+    process = sweep(tmp_path, *GRID, *LONG, LAUNCHER)
+    wait_for(lambda: events(tmp_path, "run"))
+    below = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130, out
+    assert "stopped by SIGINT" in out
+    assert {(each["status"], each.get("reason")) for each in events(tmp_path, "finished")} == {
+        ("killed", "stopped"),
+        ("cancelled", "stopped"),
+    }
+    _, left = psutil.wait_procs(below, 10)
+    assert [each.cmdline() for each in left] == []
+
+
+def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(tmp_path: Path) -> None:
+    process = sweep(tmp_path, *GRID, *LONG, LAUNCHER)
+    wait_for(lambda: events(tmp_path, "run"))
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert len(below) > 5
+    process.kill()
+    process.communicate()
+    _, left = psutil.wait_procs(below, PATIENCE_S)
+    assert [each.cmdline() for each in left] == []
+
+
+def test_a_job_has_nothing_of_rays_own_in_its_environment(tmp_path: Path, ray: StartedRay) -> None:
+    process = sweep(tmp_path, *GRID, *LONG, *on(ray))
+    wait_for(lambda: events(tmp_path, "run"))
+    pid = int(str(events(tmp_path, "started")[0]["pid"]))
+    variables = psutil.Process(pid).environ()
+    assert [name for name in variables if name.startswith("RAY_")] == []
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+
+
+def test_the_documented_sweeps_run(tmp_path: Path) -> None:
+    section = (ROOT / "docs" / "engines.md").read_text().partition("\n## Ray\n")[2].partition("\n## ")[0]
+    commands = [shlex.split(line) for line in section.splitlines() if line.startswith("python app.py")]
+    assert len(commands) == 3
+    with started_ray("--num-cpus=8", "--num-gpus=1") as ray:
+        for number, (_, _, *words) in enumerate(commands):
+            there = [word.replace("address=auto", f"address='{ray.address}'") for word in words]
+            out = end(sweep(tmp_path, *there, f"hydra.sweeper.name=mine{number}"))
+            assert "3 jobs in" in out
+
+
+def test_an_address_without_a_ray_is_named(tmp_path: Path) -> None:
+    process = sweep(tmp_path, *GRID, LAUNCHER, "hydra.launcher.address='127.0.0.1:9'")
+    out, _ = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1
+    assert "address=127.0.0.1:9: Ray cannot be used: ConnectionRefusedError" in out

@@ -1,0 +1,96 @@
+"""A Ray that somebody else has started: a head and further machines, all of them processes of this one."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+PATIENCE_S = 120.0
+MARK = "PODIUM_TEST_RAY"  # in the environment of all that a Ray starts
+QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    waited = threading.Event()
+    for _ in range(int(PATIENCE_S / 0.1)):
+        if condition():
+            return
+        waited.wait(0.1)
+    raise AssertionError("it does not happen")
+
+
+class StartedRay:
+    """A Ray whose `address` is for `podium_ray`. Its files lie in a folder of a short name: its sockets do too."""
+
+    def __init__(self, *options: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
+        self.token = uuid4().hex
+        self.machines: list[subprocess.Popen[bytes]] = []
+        file = self.folder / "ray_current_cluster"
+        self.head = self._start(
+            "--head", "--port=0", "--include-dashboard=false", f"--temp-dir={self.folder}", *options
+        )
+        wait_for(lambda: file.exists() and file.read_text().strip())
+        self.address = file.read_text().strip()
+
+    def add(self, *options: str) -> "subprocess.Popen[bytes]":
+        """Add a machine."""
+        return self._start(f"--address={self.address}", *options)
+
+    def remove(self, machine: "subprocess.Popen[bytes]") -> None:
+        """End a machine as if it lost its power."""
+        os.killpg(machine.pid, signal.SIGKILL)
+        machine.wait()
+        self.machines.remove(machine)
+
+    def left(self) -> list[psutil.Process]:
+        """Return the processes that Ray has started, and those below them."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(MARK) == self.token and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def close(self) -> None:
+        """End all, and see that nothing is left."""
+        for machine in reversed([*self.machines]):
+            self.remove(machine)
+        wait_for(lambda: not self.left())
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, *options: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
+        more = ["--disable-usage-stats", "--object-store-memory=100000000", *options]
+        with (self.folder / f"machine-{len(self.machines)}.log").open("w") as log:
+            machine = subprocess.Popen(
+                [*command, *more],
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={**os.environ, **QUIET, MARK: self.token, "PYTHONPATH": PACKAGES},
+            )
+        self.machines.append(machine)
+        return machine
+
+
+@contextlib.contextmanager
+def started_ray(*options: str) -> Iterator[StartedRay]:
+    """Start a Ray and end it."""
+    ray = StartedRay(*options)
+    try:
+        yield ray
+    finally:
+        ray.close()
