@@ -187,7 +187,9 @@ class Places:
         """Return the workers of the cluster with their threads; None while the scheduler does not answer."""
         try:
             workers: Mapping[str, int] = await self._client.nthreads()
-        except OSError as error:
+        except (OSError, AttributeError) as error:
+            if isinstance(error, AttributeError) and self._client.scheduler is not None:
+                raise  # else the client has let go of its scheduler before it says so
             if self._client.status in {"closing", "closed"}:
                 for place in self._nodes.values():
                     place.lose("the scheduler of Dask has gone")
