@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable
-from types import MethodType
+from types import FrameType, MethodType
 from typing import Any
 
 Call = Callable[[], None]
@@ -22,6 +22,7 @@ _functions: set[Call] = set()
 _methods: "weakref.WeakKeyDictionary[object, Callable[..., None]]" = weakref.WeakKeyDictionary()
 _at_exit: list[Call] = []
 _watched_pid = -1
+_begun: FrameType | None = None  # what runs this child of multiprocessing, from Python 3.13 on
 _held = threading.local()  # the signals that were blocked before the forks that this thread makes
 
 
@@ -60,8 +61,10 @@ def _keep_error_of(process: Any) -> None:
     """Keep the error that a child of multiprocessing ends with as `sys.last_value`, as Python does with one that it prints.
 
     Up to Python 3.12 the exit handlers of such a child see the error as it is raised. Later ones are called when it has been
-    printed and is gone. In between, multiprocessing reads the name of the process to print it.
+    printed and is gone. In between, multiprocessing reads the name of the process to print it; of a SystemExit only the exit
+    code is left, in the frame that runs the process.
     """
+    global _begun
     kind, begins = type(process), type(process)._bootstrap.__code__
 
     def name(self: Any) -> str:
@@ -72,6 +75,10 @@ def _keep_error_of(process: Any) -> None:
     with contextlib.suppress(AttributeError, TypeError):  # a class of the user's with another kind of name
         named = {"name": property(name, kind.name.fset), "__module__": kind.__module__}
         process.__class__ = type(kind.__name__, (kind,), named)
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and frame.f_code is not begins:
+        frame = frame.f_back  # none is found in another thread
+    _begun = frame
 
 
 @functools.cache
@@ -104,5 +111,8 @@ def _renew() -> None:
 
 
 def _leave() -> None:
+    code = _begun.f_locals.get("exitcode") if _begun is not None else None
+    if code and getattr(sys, "last_value", None) is None:
+        sys.last_value = SystemExit(code)
     for handler in reversed(_at_exit):
         handler()

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,19 @@ def test_a_rank_that_ends_by_an_error_without_a_block_fails_the_run(
         in_a_process(rank)
     assert status(tracker, run.run_id) == ("failed", "ValueError: bad")
     capfd.readouterr()
+
+
+@pytest.mark.parametrize(("code", "told"), [(3, ("failed", "SystemExit: 3")), (0, ("completed", None))])
+def test_a_rank_that_exits_without_a_block_fails_the_run_by_its_code(
+    tracker: ExperimentTracker, code: int, told: tuple[str, str | None]
+) -> None:
+    def rank() -> None:
+        ExperimentTracker(tracker.base_dir).log_metrics(run.run_id, {"a": 1})
+        sys.exit(code)
+
+    with tracker.start_run("x") as run:
+        assert in_a_process(rank) == code
+    assert status(tracker, run.run_id) == told
 
 
 @pytest.mark.parametrize(
