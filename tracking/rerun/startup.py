@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import sys
+import warnings
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -208,7 +209,10 @@ def _take(node: Any, saved: dict[Any, Any], above: str, changed: list[str]) -> N
         if isinstance(value, dict) and OmegaConf.is_dict(inner) and not inner._is_interpolation():
             _take(inner, value, f"{above}{key}.", changed)
         elif _is_other(node, key, inner, value):
-            node[key] = value
+            with warnings.catch_warnings():
+                # OmegaConf 2.4 warns where a recorded 1 becomes the 1.0 that the config is declared to have.
+                warnings.simplefilter("ignore", FutureWarning)
+                node[key] = value
             changed.append(f"{above}{key}")
 
 

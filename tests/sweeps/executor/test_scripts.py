@@ -67,6 +67,7 @@ def test_a_script_that_cannot_be_imported_in_a_job_fails_it_with_its_error(tmp_p
 
 
 def test_libraries_that_the_script_has_loaded_are_there_before_a_job_imports_it(tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
     top = f'import sys\n{IN_A_JOB}    assert "sklearn" in sys.modules\nimport sklearn'
     result = run(tmp_path, top=top)
     assert result.returncode == 0, log(tmp_path, 0)
