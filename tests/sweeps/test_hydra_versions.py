@@ -45,7 +45,7 @@ def test_the_configs_of_the_plug_ins_are_stored_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(store, "repo", {})
     config.register()
     first = {name: {**folder} for name, folder in store.repo["hydra"].items()}
-    assert sorted(first["launcher"]) == ["podium.yaml", "podium_dask.yaml"]
+    assert {"podium.yaml", "podium_dask.yaml", "podium_ray.yaml"} == {*first["launcher"]}
     config.register()
     assert all(
         store.repo["hydra"][name][each] is stored for name in first for each, stored in first[name].items()
