@@ -16,14 +16,19 @@ from tracking.values.names import composed
 
 LOWER_IS_BETTER = frozenset(
     {"nll", "err", "mae", "mape", "smape", "wape", "medae", "mse", "rmse", "nrmse", "msle", "rmsle", "perplexity", "ppl",
-     "brier", "deviance", "divergence", "regret", "wer", "cer", "eer", "fid"}
+     "brier", "deviance", "divergence", "regret", "wer", "cer", "eer", "fid", "ece", "crps", "pinball", "latency", "runtime",
+     # names of losses that LightGBM, XGBoost and Keras use without the word
+     "l1", "l2", "huber", "mphe", "quantile", "poisson", "tweedie", "hinge", "crossentropy", "logcosh"}
 )  # fmt: skip
-_LOWER_ENDINGS = ("loss", "error")
-_HIGHER_ENDINGS = ("auc", "auroc", "accuracy", "acc", "likelihood")
+_LOWER_PAIRS = frozenset({"cross_entropy", "kullback_leibler", "log_cosh", "fit_time", "score_time"})
+_LOWER_BEGINNINGS = ({"rank", "std"}, {"test", "train"})  # of the results of a search of scikit-learn
+_LOWER_ENDINGS = ("loss", "error", "nloglik")
+_HIGHER_ENDINGS = ("auc", "auroc", "accuracy", "acc", "likelihood", "loglik")
 # Words that say on what or how a metric was measured: the word before them decides.
 _QUALIFIERS = frozenset(
     {"train", "training", "val", "valid", "validation", "test", "dev", "eval", "epoch", "step", "mean", "avg", "average",
-     "median", "total", "min", "max", "best", "last", "final", "rate", "score", "top"}
+     "median", "total", "min", "max", "best", "last", "final", "rate", "score", "top",
+     "dataloader", "idx"}
 )  # fmt: skip
 _FAMILIES = (("auc",), ("accuracy", "acc"), ("loss",))
 _SPLITS = {"test": 0, "val": 1, "valid": 1, "validation": 1, "train": 3}
@@ -178,12 +183,16 @@ def _direction_of(metric: str) -> Direction | None:
 
     A name that begins a word of its own with ``neg``, as scikit-learn's do, implies the other direction.
     """
-    words = [word.rstrip("0123456789") or word for word in _words(metric)]
+    raw = _words(metric)
+    words = [word if word in LOWER_IS_BETTER else word.rstrip("0123456789") or word for word in raw]
     telling = [word for word in words if word not in _QUALIFIERS and not word.isdigit()] or words
+    last, pairs = telling[-1], {"_".join(each[-2:]) for each in (telling, raw)}
     is_negated = not {"neg", "negative"}.isdisjoint(words[:-1])
-    if telling[-1] in LOWER_IS_BETTER or telling[-1].endswith(_LOWER_ENDINGS):
+    if len(raw) > 2 and all(word in begin for word, begin in zip(raw, _LOWER_BEGINNINGS, strict=False)):
+        return Direction.MIN
+    if last in LOWER_IS_BETTER or last.endswith(_LOWER_ENDINGS) or pairs & _LOWER_PAIRS:
         return Direction.MAX if is_negated else Direction.MIN
-    if telling[-1].endswith(_HIGHER_ENDINGS):
+    if last.endswith(_HIGHER_ENDINGS):
         return Direction.MIN if is_negated else Direction.MAX
     return None
 

@@ -98,6 +98,28 @@ def test_a_loss_or_an_error_is_minimised_wherever_its_name_says_so(metric: str) 
 
 @pytest.mark.parametrize(
     "metric",
+    ["valid/l1", "valid/l2", "valid/huber", "valid/quantile", "valid/mape", "valid/poisson", "valid/tweedie", "valid/gamma_deviance",
+     "valid/cross_entropy", "valid/kullback_leibler", "valid/binary_logloss", "test/poisson-nloglik", "test/cox-nloglik", "test/mphe",
+     "test/error@0.7", "test/tweedie-nloglik@1.5", "val_hinge", "logcosh", "log_cosh", "sparse_categorical_crossentropy",
+     "kl_divergence", "val/loss/dataloader_idx_0", "eval_runtime", "mean_fit_time", "std_score_time", "rank_test_score",
+     "rank_test_roc_auc", "std_test_accuracy"],
+)  # fmt: skip
+def test_what_frameworks_call_their_losses_ranks_and_times_is_minimised(metric: str) -> None:
+    assert Objective.of(metric).mode is Direction.MIN
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["valid/ndcg@5", "valid/map", "valid/average_precision", "valid/auc_mu", "test/aucpr", "test/interval-regression-accuracy",
+     "val/acc/dataloader_idx_1", "mean_test_neg_mean_squared_error", "split0_test_neg_log_loss", "rank_ic", "cosine_similarity",
+     "eval_samples_per_second", "mean_reciprocal_rank", "aft_loglik"],
+)  # fmt: skip
+def test_what_frameworks_call_their_scores_is_maximised(metric: str) -> None:
+    assert Objective.of(metric).mode is Direction.MAX
+
+
+@pytest.mark.parametrize(
+    "metric",
     ["acc", "val_acc", "valAccuracy", "auc", "roc_auc_score", "f1", "f1_score", "r2", "reward", "score", "val", "objective",
      "neg_mean_squared_error", "neg_log_loss", "lossless", "loss_ratio", "terrors", "_", "", "learning_rate", "log_likelihood"],
 )  # fmt: skip
