@@ -24,6 +24,7 @@ from sweeps.plan.plan import Plan
 from sweeps.plan.planner import Planner
 from sweeps.ranking.aggregate import aggregate, read_value
 from sweeps.ranking.exit_errors import (
+    empty_columns,
     reporting,
     require_few_failures,
     require_ranked,
@@ -181,8 +182,9 @@ class Session:
         """Promote the winner if it is worth it; the app is shown the winner of a sweep that has run jobs."""
         promotion, store = self._settings.promotion, self._settings.store.absolute()
         self.alerts.ranked(board)
-        if note := require_ranked(board, promotes=promotion is not None):
-            self._progress.say(note)
+        for note in (empty_columns(board), require_ranked(board, promotes=promotion is not None)):
+            if note is not None:
+                self._progress.say(note)
         run = board.winner.run if show is not None and board.winner is not None else None
         if show is not None and run is not None and (fault := show(self._runs.folder(run))):
             self._progress.say(fault)

@@ -96,6 +96,21 @@ def _require_others(board: Leaderboard, completed: Sequence[Row]) -> str | None:
     return f"nothing to rank: none of {jobs} keeps {' and '.join(board.constraints)}"
 
 
+def empty_columns(board: Leaderboard) -> str | None:
+    """Return a note on the metrics of the report that no job has logged; None without any, and where no job completed."""
+    completed = [row for row in board.rows if row.status in RANKED]
+    bounded = {each.partition(" ")[0] for each in board.constraints}  # whose rows say it
+    missing = [
+        name
+        for name in board.report
+        if name not in bounded and not any(name in row.metrics for row in board.rows)
+    ]
+    if not (completed and missing):
+        return None
+    logged = ", ".join(sorted(board.logged)) or "nothing"
+    return f"report=[{', '.join(missing)}]: none of {counted(len(completed), 'completed job')} logged it; logged: {logged}"
+
+
 def _advice(board: Leaderboard) -> str:
     """Return how to rank jobs of which none returned a number."""
     returned, logged = sorted(board.returned), sorted(board.logged)

@@ -200,6 +200,12 @@ def test_an_objective_that_no_job_logs_is_named_with_what_was_logged(sweep: Call
     assert [row["status"] for row in result.rows] == ["completed", "completed"]
 
 
+def test_a_column_that_no_job_logs_is_named_with_what_was_logged(sweep: Callable) -> None:
+    result = sweep("-m", "x=1,2", "hydra.sweeper.report=[los,loss]")
+    assert result.code == 0, result.err
+    assert "report=[los]: none of 2 completed jobs logged it; logged: loss, test_loss" in result.out
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
