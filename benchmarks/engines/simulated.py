@@ -67,7 +67,7 @@ class SimulatedNode:
             raise NodeLostError("it has ended")
         return message
 
-    def close(self) -> None:
+    def close(self, *, for_good: bool = False) -> None:  # noqa: ARG002 - a place has one node here
         """End the node."""
         self._said.put(None)
 
@@ -81,6 +81,7 @@ class SimulatedEngine:
 
     name = "the simulation"
     packages: tuple[str, ...] = ()
+    is_starting = False
 
     def __init__(self, count: int) -> None:
         self._count = count

@@ -40,7 +40,7 @@ class ClusterExecutor:
 
     `folder` is that of the sweep, which all machines share. Each node runs `places` jobs at once; None leaves that to the
     engine and the node. A node that has heard nothing for `lease_s` stops its jobs; one that was silent for longer than its jobs
-    then take to end is closed.
+    then take to end is closed, and its place gets another one.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ClusterExecutor:
     def run(self, jobs: Iterable[Job], listener: Listener, judge: Judge | None = None) -> Iterator[Outcome]:
         """Run `jobs`, as many at once as the nodes have places, and yield outcomes as they end; see `Executor`."""
         dealing = Dealing(Shards(jobs, 1, self._settings.together), listener, judge)
-        serving = Serving(dealing, self._engine.name)
+        serving = Serving(dealing, self._engine)
         with ExitStack() as closing:
             nonce = Nonce(self._folder)
             closing.callback(nonce.remove)
@@ -110,7 +110,7 @@ class ClusterExecutor:
         for node in () if self._is_stopped else self._engine.nodes(command):
             link = Link(node, serving, ping_s=self._ping_s)
             if self._closed.is_set() or dealing.is_stopped or not serving.join(link):
-                node.close()
+                node.close(for_good=True)
                 continue
             link.begin(greeting(self._places or node.places))
         if not self._closed.is_set():
@@ -127,7 +127,7 @@ class ClusterExecutor:
         return hello
 
     def _watch(self, serving: Serving) -> None:
-        """Close nodes that have been silent for too long, and say when none comes."""
+        """Close nodes that have been silent for too long, and end the sweep or say so when none comes."""
         most_s = 2 * self._lease_s + self._settings.grace_s
         closing, began, last = set[Link](), time.monotonic(), time.monotonic()
         has_said = False
@@ -139,8 +139,9 @@ class ClusterExecutor:
                     link.heard_at = now
                 elif now - link.heard_at > most_s and link not in closing:
                     closing.add(link)
-                    log.warning("node %s has been silent for %.0f s; it is ended", link.name, most_s)
-                    threading.Thread(target=link.node.close, name="podium-close", daemon=True).start()
+                    why = f"it was silent for {most_s:.0f} s"
+                    threading.Thread(target=link.end, args=(why,), name="podium-close", daemon=True).start()
+            serving.look(says=False)  # a node that was to come may have come to nothing
             if not has_said and now - began > SAYS_AFTER_S and serving.is_waiting:
                 has_said = True
                 log.info("waiting for %s to start a node", self._engine.name)

@@ -17,6 +17,10 @@ class NodeLostError(SweepError):
     """A node has gone: its process has ended, was killed, or cannot be reached. The message says which, as far as known."""
 
 
+class NodeRefusedError(NodeLostError):
+    """A place can run no node, as the message says, and gets none any more."""
+
+
 @dataclass(frozen=True)
 class NodeCommand:
     """What an engine runs for each node, with the Python interpreter of the machine where it runs it.
@@ -51,10 +55,10 @@ class Node(Protocol):
         What the process has sent before its end is returned first.
         """
 
-    def close(self) -> None:
+    def close(self, *, for_good: bool = False) -> None:
         """End the process and all that it started, by force, and wait until it has gone, if its machine can be reached.
 
-        A `receive` that waits in another thread raises `NodeLostError`. May be called again, and from any thread.
+        With `for_good` its place gets no other node. Without, as when a node is silent, it gets one once it can. A `receive` that waits in another thread raises `NodeLostError`. May be called again, and from any thread.
         """
 
 
@@ -67,9 +71,17 @@ class Engine(Protocol):
     def nodes(self, command: NodeCommand) -> Iterator[Node]:
         """Start a node in each place that the engine has, and yield it; wait for further places, until `close`.
 
-        A place that comes later, while the sweep runs, gets a node too. So does one whose node was lost while the place is
-        still there; one whose node was closed gets none. One thread iterates. Raise `SweepError` if the engine itself fails,
-        as when the cluster is gone; a node that cannot be started is yielded all the same, and is lost from the beginning.
+        A place that comes later, while the sweep runs, gets a node too. So does one whose node was lost or closed while the place
+        is still there; one whose node was closed for good gets none. One thread iterates. Raise `SweepError` if the engine itself
+        fails, as when the cluster is gone. A node that cannot be started is yielded all the same, and is lost from the beginning:
+        its `receive` raises `NodeRefusedError` if none can ever start there.
+        """
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a node is to come in a place that the engine has. It counts as coming until the iteration is asked for the next.
+
+        The sweep calls it from any thread, when it has no node and places were refused; while it is true the sweep goes on.
         """
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from sweeps.executor.cluster.engine import Node, NodeLostError
+from sweeps.executor.cluster.engine import Node, NodeLostError, NodeRefusedError
 from sweeps.executor.cluster.messages import Head, decode, encode
 
 PING = encode("ping")
@@ -63,9 +63,14 @@ class Link:
         """Wait until the node is lost or has ended; return False if it takes too long."""
         return self._has_gone.wait(timeout_s)
 
-    def close(self) -> None:
-        """End the node by force and hear no more of it."""
+    def end(self, why: str) -> None:
+        """End the node by force; it is lost then, because of `why`. Its place may get another one."""
+        self._error = why
         self.node.close()
+
+    def close(self) -> None:
+        """End the node by force and hear no more of it, nor of its place."""
+        self.node.close(for_good=True)
         self._to_send.put(None)
         for each in self._threads:
             if each is not threading.current_thread() and each.ident is not None:
@@ -85,10 +90,11 @@ class Link:
         try:
             work()
         except NodeLostError as fault:
+            if isinstance(fault, NodeRefusedError):
+                self.refusal = str(fault)
             return str(fault)
         except Exception as fault:  # noqa: BLE001 - of the engine's libraries, or of what a node sends: it may be anything
-            self._error = f"it cannot be reached or understood: {fault!r}"
-            self.node.close()
+            self.end(f"it cannot be reached or understood: {fault!r}")
         return ""
 
     def _send_all(self) -> None:

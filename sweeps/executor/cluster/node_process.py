@@ -20,7 +20,7 @@ LAST_LINES = 20  # of what the process writes to stderr: why it has ended is amo
 
 
 class NodeProcess:
-    """A `sweeps.executor.cluster.engine.Node` on this machine.
+    """What a `sweeps.executor.cluster.engine.Node` does, on this machine.
 
     What the process writes to stderr goes to this process's stderr. A process that cannot be started is lost from the beginning.
     """

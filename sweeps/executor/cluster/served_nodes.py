@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sweeps.errors import SweepError
 from sweeps.executor.cluster.dealing import Dealing
+from sweeps.executor.cluster.engine import Engine
 from sweeps.executor.cluster.links import Link
 from sweeps.executor.cluster.messages import Head, encode, event_of_json, outcome_of_json
 from sweeps.executor.local.supplies import Supplies, deliver
@@ -24,16 +25,17 @@ MOST_FAILED_STARTS = 3  # of nodes in one place, before it is given up
 class Serving:
     """Serves the nodes of an engine. Its methods are called in the threads of the links.
 
-    `engine` is the name of the engine, for people.
+    `engine` is what starts them.
     """
 
-    def __init__(self, dealing: Dealing, engine: str) -> None:
+    def __init__(self, dealing: Dealing, engine: Engine) -> None:
         self._dealing = dealing
         self._engine = engine
         self._lock = threading.Lock()
         self._links: list[Link] = []
         self._failed_starts: Counter[str] = Counter()
         self._was_ready = False
+        self._given_up = ""  # which place gets no more nodes, and why; the last one
         self._numbers = itertools.count()
         self._free: list[int] = []  # numbers of places that a lost node had
         self.may_come = True  # whether the engine may start further nodes
@@ -64,7 +66,7 @@ class Serving:
                 self._begin(link, int(head["places"]), str(head["host"]))
             case "refused":
                 link.refusal = str(head["error"])
-                link.node.close()  # so that the place gets no other node
+                link.node.close(for_good=True)
             case "next":
                 self._dealing.ask(link, int(head["ask"]), int(head["shard"]))
             case "another":
@@ -105,19 +107,24 @@ class Serving:
         with self._lock:
             self._failed_starts[link.name] += not link.is_ready
             is_bad = self._failed_starts[link.name] >= MOST_FAILED_STARTS
-        why = link.refusal or error
-        self.look(f"{link.name}: {why}" if link.refusal is not None or is_bad else "")
+        if is_bad:
+            link.node.close(for_good=True)
+        if link.refusal is not None or is_bad:
+            self._given_up = f"{link.name}: {link.refusal or error}"
+        self.look()
 
-    def look(self, error: str = "") -> None:
-        """End the sweep if no node runs its jobs and none will, or say that it waits; `error` is that of a place given up."""
+    def look(self, *, says: bool = True) -> None:
+        """End the sweep if no node runs its jobs and none will. If `says`, say that the sweep waits when it has no node."""
         if self.links or self._dealing.is_over or self._dealing.is_stopped:
             return
+        name, is_starting = self._engine.name, self._engine.is_starting
         if not self.may_come:
-            self._dealing.fail(SweepError(f"{self._engine} has no node left, and jobs are left to run"))
-        elif error and not self._was_ready:
-            self._dealing.fail(SweepError(f"no node of {self._engine} can run the jobs; {error}"))
-        else:
-            log.warning("%s has no node left; the sweep waits for another one", self._engine)
+            self._dealing.fail(SweepError(f"{name} has no node left, and jobs are left to run"))
+        elif self._was_ready or not (self._given_up or is_starting):
+            if says:
+                log.warning("%s has no node left; the sweep waits for another one", name)
+        elif self._given_up and not is_starting and not self.links:  # one may have come meanwhile
+            self._dealing.fail(SweepError(f"no node of {name} can run the jobs; {self._given_up}"))
 
     def _begin(self, link: Link, places: int, host: str) -> None:
         with self._lock:

@@ -44,7 +44,7 @@ class DaskEngine:
         self._named = named
         self._places: Places | None = None
         self._watching: Future[None] | None = None
-        self._found: queue.SimpleQueue[Node | SweepError | None] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[_DaskNode | SweepError | None] = queue.SimpleQueue()
         self._lock = threading.Lock()  # held while places are made, and while all is closed
         self._is_closed = False
         thread = ThreadPoolExecutor(1, "podium-dask")
@@ -68,6 +68,12 @@ class DaskEngine:
             if isinstance(found, SweepError):
                 raise found
             yield found
+            found.place.is_taken = True
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a node is to come; see `Engine`."""
+        return self._places is not None and self._places.is_starting
 
     def close(self) -> None:
         """End the iteration and let go of the cluster; see `Engine`."""
@@ -84,11 +90,11 @@ class DaskEngine:
                     _wait(connection.run(self._places.end()))
                 connection.close()
 
-    def close_node(self, place: "Place") -> None:
-        """End a node by force and leave its place empty."""
+    def close_node(self, place: "Place", *, for_good: bool) -> None:
+        """End a node by force; see `Node`."""
         if self._places is not None and not self._is_closed:
-            _wait(self._connecting.result().run(self._places.close(place)))
-        place.lose_closed()
+            _wait(self._connecting.result().run(self._places.close(place, for_good=for_good)))
+        place.lose("it was closed")
 
     def ring(self, place: "Place") -> None:
         """Have a node called, because there is something to send."""
@@ -110,18 +116,18 @@ class _DaskNode:
     def __init__(self, engine: DaskEngine, place: "Place") -> None:
         self.name = place.name
         self.places: int | None = place.threads
+        self.place = place
         self._engine = engine
-        self._place = place
 
     def send(self, message: bytes) -> None:
-        self._place.line.put(message)
-        self._engine.ring(self._place)
+        self.place.line.put(message)
+        self._engine.ring(self.place)
 
     def receive(self) -> bytes:
-        return self._place.line.get()
+        return self.place.line.get()
 
-    def close(self) -> None:
-        self._engine.close_node(self._place)
+    def close(self, *, for_good: bool = False) -> None:
+        self._engine.close_node(self.place, for_good=for_good)
 
 
 def _wait(ending: "Future[None]") -> None:

@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from pathlib import PurePath
 from typing import Any
 from uuid import uuid4
@@ -16,7 +17,8 @@ from uuid import uuid4
 from distributed import Client
 
 from sweeps.errors import SweepError
-from sweeps.executor.cluster.engine import NodeCommand
+from sweeps.executor.cluster.engine import NodeCommand, NodeLostError, NodeRefusedError
+from sweeps.executor.engines import dask_worker
 from sweeps.executor.engines.agent import Answer
 from sweeps.executor.engines.dask_worker import end, end_all, exchange, tend
 from sweeps.executor.engines.line import Line
@@ -43,17 +45,12 @@ class Place:
         self.bell = asyncio.Event()  # set when there is something to send or to fetch
         self.made_at = time.monotonic()
         self.has_begun = False
+        self.is_taken = False  # whether the sweep has it
         self.is_leaving = False  # whether the cluster has dropped its worker, which may still stop its jobs
-        self.is_closed = False
 
-    def lose_closed(self) -> None:
-        """Let nobody wait for a node that was ended, nor another one take its place."""
-        self.is_closed = True
-        self.lose("it was closed")
-
-    def lose(self, why: str) -> None:
+    def lose(self, why: str, error: type[NodeLostError] = NodeLostError) -> None:
         """Let nobody wait for the node any more."""
-        self.line.lose(f"the node on {self.name} was lost: {why}")
+        self.line.lose(why, error)
         self.bell.set()
 
 
@@ -65,7 +62,8 @@ class Places:
         self._command = command
         self._found = found
         self._topic = f"podium-{uuid4().hex}"
-        self._taken: dict[str, Place] = {}  # by the address of the worker; that of a closed node stays taken
+        self._taken: dict[str, Place] = {}  # by the address of the worker
+        self._given_up = set[str]()  # addresses where no node is wanted any more
         self._nodes: dict[str, Place] = {}
         self._carrying: set[asyncio.Task[None]] = set()
         self._falls: dict[str, int] = {}  # how many nodes in turn were lost at once, by address
@@ -79,17 +77,28 @@ class Places:
             with contextlib.suppress(
                 TimeoutError
             ):  # of a worker that hangs; its node has heard nothing for too long
-                await self._end_all(list(first), ENDED_WITHIN_S)
+                await asyncio.wait_for(self._end_earlier(list(first)), ENDED_WITHIN_S)
         while True:
             workers = await self._workers()
             if workers is not None:
                 self._compare(workers)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def close(self, place: Place) -> None:
-        """End a node by force, and leave its place empty."""
-        place.lose_closed()
-        if self._client.status == "running":
+    @property
+    def is_starting(self) -> bool:
+        """Whether a node that the sweep does not have yet is to come. Any thread may ask."""
+        now = time.monotonic()
+        again = (address for address, at in list(self._not_before.items()) if at > now)
+        return any(
+            not each.is_taken and each.line.lost is None for each in list(self._nodes.values())
+        ) or any(address not in self._given_up for address in again)
+
+    async def close(self, place: Place, *, for_good: bool) -> None:
+        """End a node by force, and leave its place empty if it is `for_good`."""
+        if for_good:
+            self._given_up.add(place.address)
+        place.lose("it was closed")
+        if place.has_begun and self._client.status == "running":
             with contextlib.suppress(OSError):  # its worker has gone too
                 await self._client.run(end, place.node, workers=[place.address], on_error="ignore")
 
@@ -99,7 +108,7 @@ class Places:
             task.cancel()
         if self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError):
-                await self._end_all([*self._taken], AT_ONCE_S)
+                await asyncio.wait_for(self._end_all([*self._taken]), AT_ONCE_S)
 
     def _compare(self, workers: Mapping[str, int]) -> None:
         for address, place in list(self._taken.items()):
@@ -108,9 +117,10 @@ class Places:
             elif address not in workers:
                 place.is_leaving = True
                 place.bell.set()
+        self._given_up &= workers.keys()
         now = time.monotonic()
         for address, threads in workers.items():
-            if address not in self._taken and self._not_before.get(address, 0.0) <= now:
+            if address not in {*self._taken, *self._given_up} and self._not_before.get(address, 0.0) <= now:
                 place = self._taken[address] = Place(address, threads)
                 self._nodes[place.node] = place
                 carrying = asyncio.ensure_future(self._carry(place))
@@ -119,6 +129,36 @@ class Places:
 
     async def _carry(self, place: Place) -> None:
         """Run the node of a place, and carry its messages until it is lost, or Dask raises anything."""
+        while not await self._may_begin(place):
+            if place.line.lost is not None:
+                return
+            await asyncio.sleep(AGAIN_S)
+        await self._run(place)
+
+    async def _may_begin(self, place: Place) -> bool:
+        """Ask a worker whether it can run a node; False if it does not answer, or cannot, by which the place is lost.
+
+        Dask ends a worker that gets a task of which it lacks a module. Here it only answers with the error.
+        """
+        asking = self._import([place.address])
+        try:
+            answer = (await asyncio.wait_for(asking, GONE_AFTER_S if place.is_leaving else None))[
+                place.address
+            ]
+        except OSError as error:
+            answer = error
+        if isinstance(answer, OSError):
+            if place.is_leaving:
+                place.lose("its Dask worker has gone")
+        elif isinstance(answer, Exception):
+            self._given_up.add(place.address)
+            place.lose(f"its Dask worker cannot import podium: {summary(answer)}", NodeRefusedError)
+            self._found(place)
+        else:
+            return True
+        return False
+
+    async def _run(self, place: Place) -> None:
         loop: Any = self._client.loop
         task = self._client.submit(
             tend,
@@ -170,12 +210,15 @@ class Places:
         return answer
 
     def _leave(self, place: Place, carrying: "asyncio.Task[None]") -> None:
-        """Let another node take a place, unless its node was closed; later if nodes end at once there."""
+        """Let another node take a place; later if nodes end at once there."""
         self._carrying.discard(carrying)
         fault = None if carrying.cancelled() else carrying.exception()
+        if fault is not None and not place.has_begun:
+            place.lose(f"it cannot be started: {summary(fault)}")
+            self._found(place)
         place.lose("the sweep has ended" if fault is None else summary(fault))
         del self._nodes[place.node]
-        if self._taken.get(place.address) is not place or place.is_closed:
+        if self._taken.get(place.address) is not place:
             return
         del self._taken[place.address]
         is_quick = time.monotonic() - place.made_at < AT_ONCE_S
@@ -197,9 +240,19 @@ class Places:
             return None
         return workers
 
-    async def _end_all(self, workers: list[str], within_s: float) -> None:
-        ended = self._client.run(end_all, self._command.sweep, workers=workers, on_error="ignore")
-        await asyncio.wait_for(ended, within_s)
+    async def _import(self, workers: list[str]) -> dict[str, Any]:
+        """Have workers import what runs there for a node; return an error for each that cannot, and for each out of reach."""
+        asking = self._client.run(import_module, dask_worker.__name__, workers=workers, on_error="return")
+        answers: dict[str, Any] = await asking
+        return answers
+
+    async def _end_earlier(self, workers: list[str]) -> None:
+        """End what an earlier session has left on workers; those of other people are asked for nothing that they lack."""
+        answers = await self._import(workers)
+        await self._end_all([each for each in workers if not isinstance(answers[each], Exception)])
+
+    async def _end_all(self, workers: list[str]) -> None:
+        await self._client.run(end_all, self._command.sweep, workers=workers, on_error="ignore")
 
     def _ring(self, event: tuple[float, str]) -> None:
         place = self._nodes.get(event[1])

@@ -30,6 +30,7 @@ class Line:
         self._arrived = 0
         self._from_node: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self.lost: str | None = None  # why no message can come any more
+        self._error = NodeLostError
 
     def put(self, message: bytes) -> None:
         """Keep a message for the next call; raise `NodeLostError` when the node is lost."""
@@ -43,7 +44,7 @@ class Line:
         message = self._from_node.get()
         if message is None:
             self._from_node.put(None)  # for whoever asks again
-            raise NodeLostError(self.lost)
+            raise self._error(self.lost)
         return message
 
     @property
@@ -65,9 +66,9 @@ class Line:
             self.lose(answer.ended)
         return answer.more
 
-    def lose(self, why: str) -> None:
-        """End the line; the first reason counts."""
+    def lose(self, why: str, error: type[NodeLostError] = NodeLostError) -> None:
+        """End the line; `error` tells of it. The first reason counts."""
         with self._lock:
             if self.lost is None:
-                self.lost = why
+                self.lost, self._error = why, error
                 self._from_node.put(None)

@@ -90,8 +90,9 @@ class FakeNode:
             raise NodeLostError("its process was killed")
         return message
 
-    def close(self) -> None:
-        self._engine.closed.add(self.name)
+    def close(self, *, for_good: bool = False) -> None:
+        if for_good:
+            self._engine.given_up.add(self.name)
         self._go()
 
     def _ask(self) -> None:
@@ -155,18 +156,18 @@ class FakeEngine:
     """An engine with places, each of which gets another node when its node is lost."""
 
     name, packages = "fake", ()
+    is_starting = False
 
     def __init__(self, story: Story, places: int, *, refuses: bool = False) -> None:
         self.story, self.refuses = story, refuses
-        self.closed = set[str]()
+        self.given_up = set[str]()
         self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         for number in range(places):
             self._waiting.put(f"place {number}")
 
     def gone(self, node: FakeNode) -> None:
-        # A place whose node sends nonsense is closed by the sweep; here as many come as go.
-        if not self.refuses:
-            self._waiting.put(node.name if node.name not in self.closed else f"{node.name}'")
+        if node.name not in self.given_up:
+            self._waiting.put(node.name)
 
     def nodes(self, command: NodeCommand) -> Iterator[FakeNode]:
         assert Path(command.sweep).is_dir()  # of one name there may be several
@@ -226,6 +227,13 @@ def test_each_job_has_one_outcome_whatever_nodes_do(
             assert outcome.reason in {Reason.ERROR, Reason.LOST}
 
 
+def test_the_loss_of_a_node_is_said_once_with_its_reason_and_what_was_put_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    list(made(FakeEngine(Story(["die"]), 1), tmp_path).run(jobs(tmp_path, 1), lambda _event: None))
+    assert "node place 0 was lost: its process was killed; put back: 1 job" in caplog.messages
+
+
 def test_a_job_goes_on_with_the_runs_of_a_lost_node(tmp_path: Path) -> None:
     story, events = Story(["die"]), list[Event]()
     (outcome,) = made(FakeEngine(story, 1), tmp_path).run(jobs(tmp_path, 1), events.append)
@@ -271,6 +279,26 @@ def test_a_sweep_whose_nodes_all_refuse_says_why(tmp_path: Path) -> None:
     engine = FakeEngine(Story([]), 1, refuses=True)
     with pytest.raises(SweepError, match=r"no node of fake can run the jobs; place 0: it has podium 0\.0\.1"):
         list(made(engine, tmp_path).run(jobs(tmp_path, 2), lambda _event: None))
+
+
+def test_a_sweep_ends_when_the_node_that_was_to_come_comes_to_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Looking(FakeEngine):
+        """Says once that another node is to come."""
+
+        looks = 0
+
+        @property
+        def is_starting(self) -> bool:  # type: ignore[override]
+            self.looks += 1
+            return self.looks == 1
+
+    monkeypatch.setattr("sweeps.executor.cluster.cluster_executor.PING_S", 0.05)
+    engine = Looking(Story([]), 1, refuses=True)
+    with pytest.raises(SweepError, match=r"no node of fake can run the jobs; place 0: it has podium 0\.0\.1"):
+        list(made(engine, tmp_path).run(jobs(tmp_path, 2), lambda _event: None))
+    assert engine.looks > 1
 
 
 def test_an_error_of_whoever_listens_ends_the_sweep(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,8 +21,11 @@ from omegaconf import DictConfig
 from sweeps.errors import SweepError
 from sweeps.executor.cluster import cluster_executor
 from sweeps.executor.cluster.cluster_executor import ClusterExecutor
+from sweeps.executor.cluster.engine import NodeCommand, NodeRefusedError
+from sweeps.executor.cluster.node_process import NodeProcess
 from sweeps.executor.cluster.sharing import Nonce
 from sweeps.executor.conformance_app import PATIENCE_S, App, await_file
+from sweeps.executor.engines import processes
 from sweeps.executor.engines.processes import Place, ProcessEngine
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome, Reason
 from sweeps.settings.launcher_settings import LauncherSettings
@@ -196,11 +200,48 @@ def test_a_paused_node_goes_on_with_its_job(tmp_path: Path) -> None:
     assert (outcome.value, outcome.attempt) == (3.0, 1)
 
 
-def test_a_node_that_stays_silent_is_ended_and_its_job_goes_on_elsewhere(tmp_path: Path) -> None:
-    sweep = Sweep(tmp_path, Place("first"), Place("second"), lease_s=3.0, grace_s=0.0)
+def test_a_node_that_stays_silent_is_ended_and_its_job_goes_on_in_another_one_at_the_same_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sweep = Sweep(tmp_path, Place("only"), lease_s=3.0, grace_s=0.0)
     pause = at_first_run(lambda event: sweep.node_of(event).suspend(), sweep)
     (outcome,) = sweep.run("run", told=pause).values()
     assert (outcome.status, outcome.value, outcome.attempt) == (JobStatus.COMPLETED, 0.0, 2)
+    said = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    assert said == [
+        "node only was lost: it was silent for 6 s; put back: 1 job",
+        "the engine of processes has no node left; the sweep waits for another one",
+    ]
+
+
+def test_a_place_that_is_refused_ends_no_sweep_while_another_one_still_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = processes.NodeProcess.__init__
+
+    def refuse_one(self: NodeProcess, command: NodeCommand, name: str, *args: Any, **named: Any) -> None:
+        if name == "second":
+            assert wait_for_one_to_be_refused.wait(PATIENCE_S)
+        start(self, command, name, *args, **named)
+
+    def receive(self: NodeProcess) -> bytes:
+        if self.name == "first":
+            raise NodeRefusedError("it has no podium")
+        return take(self)
+
+    class Hearing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage() == "node first cannot run the jobs: it has no podium":
+                wait_for_one_to_be_refused.set()
+
+    wait_for_one_to_be_refused, take = threading.Event(), NodeProcess.receive
+    monkeypatch.setattr(processes.NodeProcess, "__init__", refuse_one)
+    monkeypatch.setattr(processes.NodeProcess, "receive", receive)
+    sweep = Sweep(tmp_path, Place("first"), Place("second"))
+    with _handled(Hearing()):
+        (outcome,) = sweep.run("return").values()
+    assert outcome.status is JobStatus.COMPLETED
+    assert [event.data["node"] for event in sweep.of(EventKind.STARTED)] == ["second"]
 
 
 def test_a_node_that_comes_later_is_given_jobs(tmp_path: Path) -> None:
@@ -231,8 +272,7 @@ def test_a_sweep_without_a_node_says_so_and_waits_for_one(
                 sweep.engine.add(Place("second"))
 
     def kill(event: Event) -> None:
-        (node,) = sweep.engine.running
-        node.was_closed = True  # type: ignore[attr-defined] - the place is gone, too
+        sweep.engine.give_up("first")
         sweep.node_of(event).kill()
 
     with _handled(Adding()):

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import forked
 import forked_nodes
@@ -16,8 +17,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from sweeps.errors import SweepError
-from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError
-from sweeps.executor.engines import dask_endings
+from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError, NodeRefusedError
+from sweeps.executor.engines import dask, dask_endings
 from sweeps.executor.engines.dask import Connection, DaskEngine
 
 pytestmark = pytest.mark.slow
@@ -41,6 +42,12 @@ def leave(*_):
 signal.signal(signal.SIGTERM, leave)
 write_frame(1, b"%d" % os.getpid())
 time.sleep(600)
+"""
+LACKING = """
+import sys
+for name in [*sys.modules, "sweeps"]:
+    if name.partition(".")[0] == "sweeps":
+        sys.modules[name] = None  # importing it raises ModuleNotFoundError
 """
 EARLIER = """
 import time
@@ -133,16 +140,16 @@ def test_messages_of_any_length_go_both_ways_in_their_order(engine: DaskEngine) 
     assert [node.receive() for _ in messages] == messages
 
 
-def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_closed_gets_none(
+def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_closed_for_good_gets_none(
     engine: DaskEngine,
 ) -> None:
     nodes = engine.nodes(command())
     first, second = next(nodes), next(nodes)
     pid = pid_of(second)
-    second.close()
+    second.close(for_good=True)
     assert not is_running(pid)
     assert "it was closed" in why_lost(second)
-    with pytest.raises(NodeLostError, match="it was closed"):
+    with pytest.raises(NodeLostError, match=r"^it was closed$"):
         second.send(b"too late")
     os.kill(pid_of(first), signal.SIGKILL)
     assert "exit code" in why_lost(first)
@@ -150,6 +157,55 @@ def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_clo
     assert third.name == first.name
     third.send(b"again")
     assert (is_running(pid_of(third)), third.receive()) == (True, b"again")
+
+
+def test_a_worker_whose_node_was_closed_as_it_was_silent_gets_another_one_once_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dask, "CLOSE_WITHIN_S", 0.5)
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        worker_of(cluster, "--no-nanny") as worker,
+    ):
+        engine = engine_on(cluster)
+        nodes = engine.nodes(command())
+        first = next(nodes)
+        pid = pid_of(first)
+        os.kill(worker.pid, signal.SIGSTOP)
+        first.close()
+        assert why_lost(first) == "it was closed"
+        os.kill(worker.pid, signal.SIGCONT)
+        second = next(nodes)
+        assert (second.name, pid_of(second) > 0, is_running(pid)) == (first.name, True, False)
+        second.send(b"again")
+        assert second.receive() == b"again"
+        engine.close()
+
+
+def test_a_worker_that_lacks_podium_is_refused_and_left_alone(tmp_path: Path) -> None:
+    lacking = tmp_path / "lacking.py"
+    lacking.write_text(LACKING)
+    with (
+        LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
+        worker_of(cluster, "--no-nanny", "--preload", str(lacking)) as worker,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        engine = engine_on(cluster)
+        nodes = engine.nodes(command())
+        refused = next(nodes)
+        with pytest.raises(
+            NodeRefusedError, match="its Dask worker cannot import podium: ModuleNotFoundError"
+        ):
+            refused.receive()
+        refused.close(for_good=True)
+        assert not engine.is_starting
+        with worker_of(cluster, "--no-nanny"):
+            node = next(nodes)
+            assert node.name != refused.name
+            pid_of(node)
+            engine.close()
+        of_others = client.submit(os.getpid, workers=[f"tcp://{refused.name}"], pure=False)
+        assert of_others.result(PATIENCE_S) == worker.pid
 
 
 def test_a_node_that_cannot_start_is_lost_from_the_beginning_with_what_it_said(engine: DaskEngine) -> None:
@@ -166,7 +222,7 @@ def test_a_node_is_lost_with_its_worker_and_the_new_worker_is_a_new_place(
     with Client(cluster, set_as_default=False) as client:
         (worker,) = client.run(os.getpid, workers=[f"tcp://{first.name}"]).values()
     os.kill(worker, signal.SIGKILL)
-    assert "Dask worker has gone" in why_lost(first)
+    assert why_lost(first) == "its Dask worker has gone"
     third = next(nodes)
     assert third.name != second.name
     assert pid_of(third) != pid
