@@ -6,14 +6,17 @@ through the events of the cluster when it has something to fetch, so an idle nod
 
 import asyncio
 import contextlib
+import operator
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import PurePath
 from typing import Any
 from uuid import uuid4
 
+from dask.delayed import delayed
 from distributed import Client
 
 from sweeps.errors import SweepError
@@ -138,25 +141,27 @@ class Places:
     async def _may_begin(self, place: Place) -> bool:
         """Ask a worker whether it can run a node; False if it does not answer, or cannot, by which the place is lost.
 
-        Dask ends a worker that gets a task of which it lacks a module. Here it only answers with the error.
+        Dask ends a worker that gets a task which it cannot read. Here it only answers with the error.
         """
-        asking = self._import([place.address])
-        try:
-            answer = (await asyncio.wait_for(asking, GONE_AFTER_S if place.is_leaving else None))[
-                place.address
-            ]
-        except OSError as error:
-            answer = error
-        if isinstance(answer, OSError):
-            if place.is_leaving:
-                place.lose("its Dask worker has gone")
-        elif isinstance(answer, Exception):
-            self._given_up.add(place.address)
-            place.lose(f"its Dask worker cannot import podium: {summary(answer)}", NodeRefusedError)
-            self._found(place)
-        else:
-            return True
-        return False
+        for lacks, ask in (
+            ("cannot import podium", self._import),
+            (f"cannot read tasks of Dask {version('dask')}", self._read),
+        ):
+            try:
+                asking = asyncio.wait_for(ask([place.address]), GONE_AFTER_S if place.is_leaving else None)
+                answer = (await asking)[place.address]
+            except OSError as error:
+                answer = error
+            if isinstance(answer, OSError):
+                if place.is_leaving:
+                    place.lose("its Dask worker has gone")
+                return False
+            if isinstance(answer, Exception):
+                self._given_up.add(place.address)
+                place.lose(f"its Dask worker {lacks}: {summary(answer)}", NodeRefusedError)
+                self._found(place)
+                return False
+        return True
 
     async def _run(self, place: Place) -> None:
         loop: Any = self._client.loop
@@ -242,9 +247,16 @@ class Places:
 
     async def _import(self, workers: list[str]) -> dict[str, Any]:
         """Have workers import what runs there for a node; return an error for each that cannot, and for each out of reach."""
-        asking = self._client.run(import_module, dask_worker.__name__, workers=workers, on_error="return")
-        answers: dict[str, Any] = await asking
-        return answers
+        return await self._try(workers, import_module, dask_worker.__name__)
+
+    async def _read(self, workers: list[str]) -> dict[str, Any]:
+        """Have workers read a task, which has the format of Dask's version; return as `_import` does."""
+        (task,) = delayed(abs, pure=False)(1).__dask_graph__().values()
+        return await self._try(workers, operator.is_, task, None)
+
+    async def _try(self, workers: list[str], function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
+        answers: Any = await self._client.run(function, *arguments, workers=workers, on_error="return")
+        return dict(answers)
 
     async def _end_earlier(self, workers: list[str]) -> None:
         """End what an earlier session has left on workers; those of other people are asked for nothing that they lack."""

@@ -49,6 +49,12 @@ for name in [*sys.modules, "sweeps"]:
     if name.partition(".")[0] == "sweeps":
         sys.modules[name] = None  # importing it raises ModuleNotFoundError
 """
+OTHER_DASK = """
+from dask.task_spec import Task
+def refuse(task, state):
+    raise TypeError("state is not a dictionary")
+Task.__setstate__ = refuse
+"""
 EARLIER = """
 import time
 from distributed import Client
@@ -182,9 +188,18 @@ def test_a_worker_whose_node_was_closed_as_it_was_silent_gets_another_one_once_i
         engine.close()
 
 
-def test_a_worker_that_lacks_podium_is_refused_and_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (LACKING, "its Dask worker cannot import podium: ModuleNotFoundError: "),
+        (OTHER_DASK, r"its Dask worker cannot read tasks of Dask \d.*state is not a dictionary"),
+    ],
+)
+def test_a_worker_that_could_not_read_its_task_is_refused_and_left_alone(
+    tmp_path: Path, code: str, error: str
+) -> None:
     lacking = tmp_path / "lacking.py"
-    lacking.write_text(LACKING)
+    lacking.write_text(code)
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as cluster,
         worker_of(cluster, "--no-nanny", "--preload", str(lacking)) as worker,
@@ -193,9 +208,7 @@ def test_a_worker_that_lacks_podium_is_refused_and_left_alone(tmp_path: Path) ->
         engine = engine_on(cluster)
         nodes = engine.nodes(command())
         refused = next(nodes)
-        with pytest.raises(
-            NodeRefusedError, match="its Dask worker cannot import podium: ModuleNotFoundError"
-        ):
+        with pytest.raises(NodeRefusedError, match=error):
             refused.receive()
         refused.close(for_good=True)
         assert not engine.is_starting
@@ -204,8 +217,8 @@ def test_a_worker_that_lacks_podium_is_refused_and_left_alone(tmp_path: Path) ->
             assert node.name != refused.name
             pid_of(node)
             engine.close()
-        of_others = client.submit(os.getpid, workers=[f"tcp://{refused.name}"], pure=False)
-        assert of_others.result(PATIENCE_S) == worker.pid
+        there = f"tcp://{refused.name}"
+        assert client.run(os.getpid, workers=[there]) == {there: worker.pid}
 
 
 def test_a_node_that_cannot_start_is_lost_from_the_beginning_with_what_it_said(engine: DaskEngine) -> None:
