@@ -59,10 +59,6 @@ class Assignments:
     def __bool__(self) -> bool:
         return self._count > 0
 
-    def count(self, node: Hashable) -> int:
-        """Return how many jobs a node has."""
-        return len(self._of.get(node, ()))
-
     def take(self, node: Hashable, shard: Shard, jobs: Iterable[Job] | None = None) -> None:
         """Note that a node gets the jobs of a shard, or these that join them."""
         held = self._of.setdefault(node, {})

@@ -188,9 +188,7 @@ class Dealing:
             self._leaving.discard(node)
             self._drop_asks(node)
             self._dealt = {key: shard for key, shard in self._dealt.items() if key[0] is not node}
-            count = self._assignments.count(node)
-            self._put_back(lambda: self._assignments.lose(node, name, is_stopped=self._is_stopped))
-            return count
+            return self._put_back(lambda: self._assignments.lose(node, name, is_stopped=self._is_stopped))
 
     def stop(self) -> None:
         """Let no further job start; those that wait end as cancelled."""
@@ -222,8 +220,8 @@ class Dealing:
     def _tell(self, event: Event) -> None:
         self.guarded(lambda: self._listener(event), None)
 
-    def _put_back(self, change: Callable[[], PutBack | None]) -> None:
-        """Do what is to be done for jobs that a node has no more; the lock is held."""
+    def _put_back(self, change: Callable[[], PutBack | None]) -> int:
+        """Do what is to be done for jobs that a node has no more; return how many run again. The lock is held."""
         found = change() or PutBack()
         self._returning += 1
         self._changed.release()
@@ -238,6 +236,7 @@ class Dealing:
         for outcome in found.outcomes:
             self._finish(outcome)
         self._deal()
+        return sum(len(shard.jobs) for shard in found.again)
 
     def _deal(self) -> None:
         """Give the jobs that wait to the places that ask; the lock is held."""

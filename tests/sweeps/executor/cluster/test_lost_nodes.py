@@ -3,6 +3,7 @@
 The nodes are in this process, so that they can end at any moment; what they say is what real ones say.
 """
 
+import logging
 import queue
 import threading
 from collections import Counter
@@ -228,10 +229,33 @@ def test_each_job_has_one_outcome_whatever_nodes_do(
 
 
 def test_the_loss_of_a_node_is_said_once_with_its_reason_and_what_was_put_back(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
 ) -> None:
-    list(made(FakeEngine(Story(["die"]), 1), tmp_path).run(jobs(tmp_path, 1), lambda _event: None))
-    assert "node place 0 was lost: its process was killed; put back: 1 job" in caplog.messages
+    said, all_said = list[str](), threading.Event()
+
+    class Hearing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "was lost" in record.getMessage():
+                said.append(record.getMessage())
+            if len(said) == 3:
+                all_said.set()
+
+    def until_all_is_said() -> Iterator[Job]:
+        yield from jobs(tmp_path, 1)
+        assert all_said.wait(60.0)
+
+    logger, hearing = logging.getLogger("sweeps"), Hearing()
+    logger.addHandler(hearing)
+    try:
+        list(made(FakeEngine(Story(["die"] * 3), 1), tmp_path).run(until_all_is_said(), lambda _event: None))
+    finally:
+        logger.removeHandler(hearing)
+    lost = "node place 0 was lost: its process was killed"
+    assert sorted(said) == [
+        lost,
+        f"{lost}; put back: 1 job",
+        f"{lost}; put back: 1 job",
+    ]  # in the end it has failed
 
 
 def test_a_job_goes_on_with_the_runs_of_a_lost_node(tmp_path: Path) -> None:
