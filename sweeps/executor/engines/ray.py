@@ -43,7 +43,7 @@ class RayEngine:
     def __init__(self, settings: RaySettings, grace_s: float) -> None:
         self._settings = settings
         self._hold_s = settings.lease_s + grace_s
-        self._found: queue.SimpleQueue[Node | SweepError | None] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[_RayNode | SweepError | None] = queue.SimpleQueue()
         self._nodes: dict[int, _RayNode] = {}
         self._lock = threading.Lock()  # held while a message is written, and while all is closed
         self._is_closed = False
@@ -81,6 +81,12 @@ class RayEngine:
             if isinstance(found, SweepError):
                 raise found
             yield found
+            found.is_taken = True
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether a node is to come; see `Engine`. An actor that waits for room may do so for ever, and does not count."""
+        return any(node.is_coming for node in list(self._nodes.values()))
 
     def close(self) -> None:
         """End the iteration, all nodes, and the Ray that this engine has started; see `Engine`."""
@@ -120,7 +126,7 @@ class RayEngine:
                 self._take(unpacked(message))
         self._process.wait()
         for node in self._nodes.values():
-            node.lose(f"the node on {node.name} was lost: Ray has gone")
+            node.lose("Ray has gone")
             node.was_closed.set()
         self._keeping.join(1.0)
         self._found.put(SweepError(f"{self._settings.named}: Ray cannot be used: {self._last_words()}"))
@@ -171,10 +177,16 @@ class _RayNode:
         self.name = name
         self.places: int | None = places
         self.was_closed = threading.Event()
+        self.is_taken = False  # whether the sweep has it
         self._engine = engine
         self._number = number
         self._why: str | None = None
         self._from_node: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it runs, and the sweep does not have it yet."""
+        return not self.is_taken and self._why is None
 
     def send(self, message: bytes) -> None:
         if self._why is not None or not self._engine.tell(packed(Kind.SEND, self._number, message)):
@@ -187,10 +199,10 @@ class _RayNode:
             raise NodeLostError(self._why)
         return message
 
-    def close(self) -> None:
-        if self._engine.tell(packed(Kind.CLOSE, self._number)):
+    def close(self, *, for_good: bool = False) -> None:
+        if self._engine.tell(packed(Kind.CLOSE, self._number, b"for good" if for_good else b"")):
             self.was_closed.wait(CLOSE_WITHIN_S)
-        self.lose(f"the node on {self.name} was lost: it was closed")
+        self.lose("it was closed")
 
     def take(self, message: bytes) -> None:
         """Keep a message of the node."""

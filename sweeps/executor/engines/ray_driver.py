@@ -83,7 +83,7 @@ class _Driver:
         elif self._places is not None and told.kind is Kind.SEND:
             self._places.send(told.node, told.body)
         elif self._places is not None and told.kind is Kind.CLOSE:
-            self._places.close(told.node)
+            self._places.close(told.node, for_good=bool(told.body))
 
     def _tell(self, message: bytes) -> None:
         with contextlib.suppress(OSError):  # the sweep has gone

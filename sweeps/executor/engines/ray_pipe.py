@@ -14,7 +14,7 @@ class Kind(IntEnum):
     CONNECT = 0  # which Ray to use; JSON
     BEGIN = 1  # which nodes to start; JSON
     SEND = 2  # a message for a node
-    CLOSE = 3  # end a node by force
+    CLOSE = 3  # end a node by force; for good if there is a body
     NODE = 4  # a node has started, or cannot start; JSON
     MESSAGE = 5  # a message of a node
     LOST = 6  # why no message of a node can come any more; text

@@ -54,7 +54,8 @@ class Place:
         self.machine: str | None = None  # Ray's id of it, once the node has begun
         self.name = ""
         self.made_at = self.heard_at = time.monotonic()
-        self.is_closed = False
+        self.is_closing = False
+        self.is_closed = False  # for good: its actor keeps the room
 
     @property
     def is_waiting(self) -> bool:
@@ -100,13 +101,14 @@ class Places:
             place.line.put(message)
             place.bell.set()
 
-    def close(self, number: int) -> None:
-        """End a node by force, and let its actor keep the room: no other node is to come there."""
+    def close(self, number: int, *, for_good: bool) -> None:
+        """End a node by force; if `for_good`, let its actor keep the room: no other node is to come there."""
         place = self._places.get(number)
         if place is None:
             self._tell(packed(Kind.CLOSED, number))
             return
-        place.is_closed = True
+        place.is_closing = True
+        place.is_closed |= for_good
         self._do(self._close(place))
 
     async def end(self) -> None:
@@ -114,7 +116,7 @@ class Places:
         for task in self._carrying:
             task.cancel()
         for place in self._places.values():
-            place.is_closed = True
+            place.is_closing = place.is_closed = True
         await asyncio.gather(*(self._close(place) for place in self._places.values() if place.machine))
         for place in self._places.values():
             ray.kill(place.actor)
@@ -222,21 +224,23 @@ class Places:
             place.line.lose(f"its actor cannot be started: {_why(error)}")
             return
         alive = {each["NodeID"] for each in await asyncio.to_thread(ray.nodes) if each["Alive"]}
-        if place.machine not in alive and not place.is_closed:
+        if place.machine not in alive and not place.is_closing:
             # It may have lost its network only. Then its node notices, which hears nothing.
             await asyncio.sleep(max(0.0, place.heard_at + self._wanted.hold_s - time.monotonic()))
         place.line.lose(f"its actor has gone: {_why(error)}")
 
     async def _leave(self, place: Place) -> None:
-        """Let another node take the room, unless this one was closed; later if nodes end at once."""
+        """Say that a node is lost, and let another one take the room, unless this one is closed, which does that itself."""
         place.line.lose("the sweep has ended")
         if place.name:
-            self._tell(
-                packed(Kind.LOST, place.number, f"the node on {place.name} was lost: {place.line.lost}")
-            )
-        if place.is_closed:
+            self._tell(packed(Kind.LOST, place.number, place.line.lost or ""))
+        if not place.is_closing:
+            self._let_go(place)
+
+    def _let_go(self, place: Place) -> None:
+        """Let another node take the room, unless none is to come there; later if nodes end at once."""
+        if place.is_closed or self._places.pop(place.number, None) is None:
             return
-        del self._places[place.number]
         with contextlib.suppress(RayError):
             ray.kill(place.actor)
         is_quick = time.monotonic() - place.made_at < AT_ONCE_S
@@ -250,6 +254,7 @@ class Places:
         with contextlib.suppress(RayError, TimeoutError):
             await asyncio.wait_for(self._answer(place.actor.close), CLOSES_WITHIN_S)
         self._tell(packed(Kind.CLOSED, place.number))
+        self._let_go(place)
 
     async def _end_earlier(self) -> None:
         """End what an earlier session of the sweep has left: no two processes may run one job."""

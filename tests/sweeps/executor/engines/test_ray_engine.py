@@ -122,13 +122,13 @@ def test_messages_of_any_length_go_both_ways_in_their_order(engine: RayEngine) -
     assert [node.receive() for _ in messages] == messages
 
 
-def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_closed_gets_none(
+def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_closed_for_good_gets_none(
     engine: RayEngine,
 ) -> None:
     nodes = engine.nodes(command())
     first, second = next(nodes), next(nodes)
     pid = pid_of(second)
-    second.close()
+    second.close(for_good=True)
     assert not psutil.pid_exists(pid)
     assert "it was closed" in why_lost(second)
     with pytest.raises(NodeLostError, match="it was closed"):
@@ -139,6 +139,19 @@ def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_clo
     assert third.name == first.name
     third.send(b"again")
     assert (psutil.pid_exists(pid_of(third)), third.receive()) == (True, b"again")
+
+
+def test_a_place_whose_node_was_closed_as_it_was_silent_gets_another_one(engine: RayEngine) -> None:
+    nodes = engine.nodes(command())
+    first, second = next(nodes), next(nodes)
+    pid = pid_of(second)
+    second.close()
+    assert why_lost(second) == "it was closed"
+    third = next(nodes)
+    assert not psutil.pid_exists(pid)
+    third.send(b"again")
+    assert pid_of(third) not in {pid, pid_of(first)}
+    assert third.receive() == b"again"
 
 
 def test_a_node_that_cannot_start_is_lost_from_the_beginning_with_what_it_said(engine: RayEngine) -> None:
