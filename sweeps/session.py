@@ -29,6 +29,7 @@ from sweeps.ranking.exit_errors import (
     require_few_failures,
     require_ranked,
     require_uninterrupted,
+    telling_how_to_resume,
 )
 from sweeps.ranking.leaderboard import Leaderboard, code_note
 from sweeps.ranking.promotion import is_decided, kept_decision, promote_winner
@@ -153,7 +154,8 @@ class Session:
         """Run the jobs, rank them and promote the winner; raise as `sweeps.sweeper.run` does."""
         with showing(self._settings.winner) as show, self._report:
             with self._interruptions.heard():
-                self._run_jobs()
+                with telling_how_to_resume(self._dir):
+                    self._run_jobs()
                 self._runs.tracker.publish()
                 board = aggregate(self._dir)
                 self._tell_why_over()

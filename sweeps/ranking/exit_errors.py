@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sweeps.errors import JobsFailedError, ObjectiveError, SweepInterruptedError
+from sweeps.errors import JobsFailedError, ObjectiveError, SweepError, SweepInterruptedError
 from sweeps.jobs import STOPPED, JobState
 from sweeps.ranking.leaderboard import RANKED, Leaderboard, Row
 from sweeps.settings.sweeper_settings import SweeperSettings
@@ -28,6 +28,17 @@ def resumable(folder: Path) -> Iterator[None]:
         raise SweepInterruptedError(
             f"stopped by {stopped.number.name}; {how}", 128 + stopped.number
         ) from None
+
+
+@contextlib.contextmanager
+def telling_how_to_resume(folder: Path) -> Iterator[None]:
+    """Add the command that resumes the sweep to a `SweepError` that ends it before its jobs; other classes say what to do."""
+    try:
+        yield
+    except SweepError as error:
+        if type(error) is not SweepError:
+            raise
+        raise SweepError(f"{error}; resume with: {resume_hint(folder)}") from error
 
 
 @contextlib.contextmanager

@@ -282,6 +282,7 @@ def test_an_address_without_a_scheduler_is_named(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "address=tcp://127.0.0.1:9: Dask cannot use it" in done.stdout + done.stderr
+    assert "; resume with: python -m sweeps resume " in done.stdout + done.stderr
 
 
 def events(folder: Path, kind: str) -> list[dict[str, object]]:
