@@ -18,6 +18,14 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
 PATIENCE_S = 120.0
 MARK = "PODIUM_TEST_RAY"  # in the environment of all that a Ray starts
+LACKING = """
+import sys
+class Lacking:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] == "sweeps":
+            raise ModuleNotFoundError("No module named 'sweeps'", name="sweeps")
+sys.meta_path.insert(0, Lacking)
+"""
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
 
 
@@ -33,26 +41,41 @@ def wait_for(condition: Callable[[], object]) -> None:
 class StartedRay:
     """A Ray whose `address` is for `podium_ray`. Its files lie in a folder of a short name: its sockets do too."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, has_podium: bool = True) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
         self.token = uuid4().hex
         self.machines: list[subprocess.Popen[bytes]] = []
+        self._count = 0
         file = self.folder / "ray_current_cluster"
         self.head = self._start(
-            "--head", "--port=0", "--include-dashboard=false", f"--temp-dir={self.folder}", *options
+            "--head",
+            "--port=0",
+            "--include-dashboard=false",
+            f"--temp-dir={self.folder}",
+            *options,
+            has_podium=has_podium,
         )
         wait_for(lambda: file.exists() and file.read_text().strip())
         self.address = file.read_text().strip()
 
-    def add(self, *options: str) -> "subprocess.Popen[bytes]":
-        """Add a machine."""
-        return self._start(f"--address={self.address}", *options)
+    def add(self, *options: str, has_podium: bool = True) -> "subprocess.Popen[bytes]":
+        """Add a machine, and wait until Ray has it."""
+        machine = self._start(f"--address={self.address}", *options, has_podium=has_podium)
+        wait_for(lambda: "Ray runtime started" in self._log.read_text())
+        return machine
 
     def remove(self, machine: "subprocess.Popen[bytes]") -> None:
         """End a machine as if it lost its power."""
-        os.killpg(machine.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(machine.pid, signal.SIGKILL)
         machine.wait()
         self.machines.remove(machine)
+
+    def take_back(self, machine: "subprocess.Popen[bytes]") -> None:
+        """End a machine in order, as Kubernetes does: Ray drains it first. Return once it has ended."""
+        machine.terminate()
+        machine.wait(PATIENCE_S)
+        self.remove(machine)
 
     def left(self) -> list[psutil.Process]:
         """Return the processes that Ray has started, and those below them."""
@@ -70,26 +93,32 @@ class StartedRay:
         wait_for(lambda: not self.left())
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self, *options: str) -> "subprocess.Popen[bytes]":
+    def _start(self, *options: str, has_podium: bool) -> "subprocess.Popen[bytes]":
         command = [sys.executable, "-c", "from ray.scripts.scripts import main; main()", "start", "--block"]
         more = ["--disable-usage-stats", "--object-store-memory=100000000", *options]
-        with (self.folder / f"machine-{len(self.machines)}.log").open("w") as log:
+        lacking = self.folder / "lacking"
+        lacking.mkdir(exist_ok=True)
+        (lacking / "sitecustomize.py").write_text(LACKING)
+        packages = PACKAGES if has_podium else f"{lacking}{os.pathsep}{PACKAGES}"
+        self._count += 1
+        self._log = self.folder / f"machine-{self._count}.log"
+        with self._log.open("w") as log:
             machine = subprocess.Popen(
                 [*command, *more],
                 cwd=ROOT,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, **QUIET, MARK: self.token, "PYTHONPATH": PACKAGES},
+                env={**os.environ, **QUIET, MARK: self.token, "PYTHONPATH": packages},
             )
         self.machines.append(machine)
         return machine
 
 
 @contextlib.contextmanager
-def started_ray(*options: str) -> Iterator[StartedRay]:
+def started_ray(*options: str, has_podium: bool = True) -> Iterator[StartedRay]:
     """Start a Ray and end it."""
-    ray = StartedRay(*options)
+    ray = StartedRay(*options, has_podium=has_podium)
     try:
         yield ray
     finally:

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from sweeps.errors import SweepError
-from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError
+from sweeps.executor.cluster.engine import NodeCommand, NodeLostError, NodeRefusedError
 from sweeps.executor.cluster.frames import read_frame, write_frame
-from sweeps.executor.engines.ray_pipe import Kind, Told, packed, unpacked
+from sweeps.executor.engines.ray_pipe import FOR_GOOD, Kind, Told, packed, unpacked
 from sweeps.executor.failure_text import one_line
 from sweeps.executor.local.server_process import OWN
 from sweeps.settings.ray_settings import RaySettings
@@ -45,6 +45,7 @@ class RayEngine:
         self._hold_s = settings.lease_s + grace_s
         self._found: queue.SimpleQueue[_RayNode | SweepError | None] = queue.SimpleQueue()
         self._nodes: dict[int, _RayNode] = {}
+        self._starting = 0  # how many are to come
         self._lock = threading.Lock()  # held while a message is written, and while all is closed
         self._is_closed = False
         self._last: deque[str] = deque(maxlen=LAST_LINES)
@@ -65,7 +66,7 @@ class RayEngine:
         self._hearing.start()
         self.tell(packed(Kind.CONNECT, body={"address": settings.address, "request": settings.request}))
 
-    def nodes(self, command: NodeCommand) -> Iterator[Node]:
+    def nodes(self, command: NodeCommand) -> Iterator["_RayNode"]:
         """Yield a node for each actor that Ray has or gets room for; see `Engine`."""
         cores = int(self._settings.places * self._settings.num_cpus)
         wanted = {
@@ -85,8 +86,8 @@ class RayEngine:
 
     @property
     def is_starting(self) -> bool:
-        """Whether a node is to come; see `Engine`. An actor that waits for room may do so for ever, and does not count."""
-        return any(node.is_coming for node in list(self._nodes.values()))
+        """Whether a node is to come where Ray has room for it; see `Engine`."""
+        return self._starting > 0 or any(each.is_coming for each in list(self._nodes.values()))
 
     def close(self) -> None:
         """End the iteration, all nodes, and the Ray that this engine has started; see `Engine`."""
@@ -128,6 +129,7 @@ class RayEngine:
         for node in self._nodes.values():
             node.lose("Ray has gone")
             node.was_closed.set()
+        self._starting = 0
         self._keeping.join(1.0)
         self._found.put(SweepError(f"{self._settings.named}: Ray cannot be used: {self._last_words()}"))
 
@@ -140,8 +142,12 @@ class RayEngine:
                 self._nodes[told.node].take(told.body)
             case Kind.LOST:
                 self._nodes[told.node].lose(told.text)
+            case Kind.REFUSED:
+                self._nodes[told.node].lose(told.text, NodeRefusedError)
             case Kind.CLOSED:
                 self._nodes[told.node].was_closed.set()
+            case Kind.STARTING:
+                self._starting = int(told.text)
             case Kind.NOTE:
                 log.warning("%s", told.text)
 
@@ -177,16 +183,12 @@ class _RayNode:
         self.name = name
         self.places: int | None = places
         self.was_closed = threading.Event()
-        self.is_taken = False  # whether the sweep has it
+        self.is_taken = False  # whether the sweep has it, and has asked for the next
         self._engine = engine
         self._number = number
         self._why: str | None = None
+        self._error = NodeLostError
         self._from_node: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-
-    @property
-    def is_coming(self) -> bool:
-        """Whether it runs, and the sweep does not have it yet."""
-        return not self.is_taken and self._why is None
 
     def send(self, message: bytes) -> None:
         if self._why is not None or not self._engine.tell(packed(Kind.SEND, self._number, message)):
@@ -196,20 +198,25 @@ class _RayNode:
         message = self._from_node.get()
         if message is None:
             self._from_node.put(None)  # for whoever asks again
-            raise NodeLostError(self._why)
+            raise self._error(self._why)
         return message
 
     def close(self, *, for_good: bool = False) -> None:
-        if self._engine.tell(packed(Kind.CLOSE, self._number, b"for good" if for_good else b"")):
+        if self._engine.tell(packed(Kind.CLOSE, self._number, FOR_GOOD if for_good else b"")):
             self.was_closed.wait(CLOSE_WITHIN_S)
         self.lose("it was closed")
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether the sweep does not have it yet."""
+        return not self.is_taken and self._why is None
 
     def take(self, message: bytes) -> None:
         """Keep a message of the node."""
         self._from_node.put(message)
 
-    def lose(self, why: str) -> None:
-        """Let nobody wait for the node any more; the first reason counts."""
+    def lose(self, why: str, error: type[NodeLostError] = NodeLostError) -> None:
+        """Let nobody wait for the node any more; `error` tells of it. The first reason counts."""
         if self._why is None:
-            self._why = why
+            self._why, self._error = why, error
             self._from_node.put(None)

@@ -18,7 +18,7 @@ import ray
 
 from sweeps.executor.cluster.engine import NodeCommand
 from sweeps.executor.cluster.frames import read_frame, write_frame
-from sweeps.executor.engines.ray_pipe import Kind, Told, unpacked
+from sweeps.executor.engines.ray_pipe import FOR_GOOD, Kind, Told, unpacked
 from sweeps.executor.engines.ray_places import NAMESPACE, Places, Wanted
 from sweeps.settings.ray_settings import cores
 
@@ -83,7 +83,7 @@ class _Driver:
         elif self._places is not None and told.kind is Kind.SEND:
             self._places.send(told.node, told.body)
         elif self._places is not None and told.kind is Kind.CLOSE:
-            self._places.close(told.node, for_good=bool(told.body))
+            self._places.close(told.node, for_good=told.body == FOR_GOOD)
 
     def _tell(self, message: bytes) -> None:
         with contextlib.suppress(OSError):  # the sweep has gone

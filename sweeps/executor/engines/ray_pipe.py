@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 HEAD = struct.Struct(">BI")
+FOR_GOOD = b"1"
 
 
 class Kind(IntEnum):
@@ -14,12 +15,14 @@ class Kind(IntEnum):
     CONNECT = 0  # which Ray to use; JSON
     BEGIN = 1  # which nodes to start; JSON
     SEND = 2  # a message for a node
-    CLOSE = 3  # end a node by force; for good if there is a body
+    CLOSE = 3  # end a node by force; FOR_GOOD if its place is to get no other one
     NODE = 4  # a node has started, or cannot start; JSON
     MESSAGE = 5  # a message of a node
     LOST = 6  # why no message of a node can come any more; text
     CLOSED = 7  # a node was ended
     NOTE = 8  # what to tell the user; text
+    REFUSED = 9  # why a place can run no node; text
+    STARTING = 10  # how many nodes are to come for which there is room; text
 
 
 class Told(NamedTuple):

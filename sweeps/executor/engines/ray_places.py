@@ -7,26 +7,32 @@ else of the cluster's gets that room.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import ray
 from ray.exceptions import ActorUnavailableError, RayError
 
 from sweeps.executor.cluster.engine import NodeCommand
+from sweeps.executor.engines import ray_actor
 from sweeps.executor.engines.agent import Answer
 from sweeps.executor.engines.line import Line
 from sweeps.executor.engines.ray_pipe import Kind, packed
-from sweeps.executor.engines.ray_worker import NodeActor
 from sweeps.executor.failure_text import one_line
 
 NAMESPACE = "podium"
 LOOK_EVERY_S = 1.0  # how often it is seen whether another actor may be asked for
+NEVER_RAN = "The actor never ran"  # what Ray says of one that it takes out of a queue
+STARTS_WITHIN_S = 60.0  # how long an actor that has room counts as one that starts
 AGAIN_S = 0.5  # between calls that fail
 AT_ONCE_S = 10.0  # a node that is lost within so long lets the next one wait
 MOST_WAIT_S = 32.0
 CLOSES_WITHIN_S = 25.0  # how long an actor may take to end its process
 ENDED_WITHIN_S = 60.0  # ... if an earlier session has left it
+
+
+ray.cloudpickle.register_pickle_by_value(ray_actor)
 
 
 class Wanted(NamedTuple):
@@ -54,8 +60,11 @@ class Place:
         self.machine: str | None = None  # Ray's id of it, once the node has begun
         self.name = ""
         self.made_at = self.heard_at = time.monotonic()
-        self.is_closing = False
-        self.is_closed = False  # for good: its actor keeps the room
+        self.is_refused = False  # whether its machine can run no node
+        self.is_leaving = False  # whether its machine is taken back
+        self.has_room = True  # whether its machine is there for another node
+        self.is_closed = False  # whether no other node is to come there
+        self.closing: asyncio.Task[None] | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -75,6 +84,9 @@ class Places:
         self._changed = asyncio.Event()
         self._falls = 0  # how many nodes in turn were lost at once
         self._not_before = 0.0
+        # Room for nodes that are to come: by the number of the node that had it, or below 0, until when it counts.
+        self._room: dict[int, float] = {}
+        self._told = 0  # how much of it the sweep knows of
 
     async def watch(self) -> None:
         """Ask for actors as long as there may be room for more; until cancelled."""
@@ -87,9 +99,13 @@ class Places:
                     Kind.NOTE, body=f"no machine of Ray has {takes} free for a node; the sweep waits for one"
                 )
             )
+        until = time.monotonic() + STARTS_WITHIN_S
+        self._room = {-number: until for number in range(1, min(first, self._wanted.nodes or first) + 1)}
         while True:
             while self._has_room_for_more(first):
                 self._ask()
+            self._tell_starting()
+            await self._let_leave()
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), LOOK_EVERY_S)
@@ -102,21 +118,24 @@ class Places:
             place.bell.set()
 
     def close(self, number: int, *, for_good: bool) -> None:
-        """End a node by force; if `for_good`, let its actor keep the room: no other node is to come there."""
+        """End a node by force. `for_good` lets its actor keep the room: no other node is to come there."""
         place = self._places.get(number)
         if place is None:
+            if for_good:
+                self._room.pop(number, None)
+                self._tell_starting()
             self._tell(packed(Kind.CLOSED, number))
             return
-        place.is_closing = True
-        place.is_closed |= for_good
-        self._do(self._close(place))
+        place.is_closed = place.is_closed or for_good
+        if place.closing is None:
+            place.closing = self._do(self._close(place))
 
     async def end(self) -> None:
         """End all nodes."""
         for task in self._carrying:
             task.cancel()
         for place in self._places.values():
-            place.is_closing = place.is_closed = True
+            place.is_closed = True
         await asyncio.gather(*(self._close(place) for place in self._places.values() if place.machine))
         for place in self._places.values():
             ray.kill(place.actor)
@@ -143,11 +162,19 @@ class Places:
         )
         return int(least + 1e-6)
 
+    def _tell_starting(self) -> None:
+        """Tell for how many nodes that are to come there is room, when that changes."""
+        now = time.monotonic()
+        count = sum(until > now for until in self._room.values())
+        if count != self._told:
+            self._told = count
+            self._tell(packed(Kind.STARTING, body=str(count)))
+
     def _ask(self) -> None:
         self._count += 1
         request = dict(self._wanted.request)
         cpus, gpus = request.pop("CPU", 0.0), request.pop("GPU", 0.0)
-        options = ray.remote(NodeActor).options(
+        options = ray.remote(ray_actor.NodeActor).options(
             name=f"{self._wanted.command.sweep}:{self._count}:{time.time_ns()}",
             namespace=NAMESPACE,
             num_cpus=cpus,
@@ -156,7 +183,7 @@ class Places:
             max_restarts=0,
             max_task_retries=0,
         )
-        place = Place(self._count, options.remote(self._wanted.command, self._wanted.variables))
+        place = Place(self._count, options.remote(asdict(self._wanted.command), self._wanted.variables))
         self._places[place.number] = place
         self._do(self._carry(place))
 
@@ -164,11 +191,15 @@ class Places:
         """Run the node of a place until it is lost."""
         try:
             try:
-                begun = await self._answer(place.actor.begin)
-                place.name = self._named(begun.address)
-                place.machine = begun.machine
+                machine, address, refusal = await self._answer(place.actor.begin)
+                place.name = self._named(address)
+                place.machine = machine
                 self._introduce(place)
                 self._changed.set()
+                if refusal is not None:
+                    place.is_refused = place.is_closed = True
+                    place.line.lose(refusal)
+                    return
                 sending = asyncio.ensure_future(self._send(place))
                 try:
                     await self._fetch(place)
@@ -189,6 +220,9 @@ class Places:
     def _introduce(self, place: Place) -> None:
         told = {"name": place.name, "places": self._wanted.places}
         self._tell(packed(Kind.NODE, place.number, told))
+        if self._room:
+            del self._room[min(self._room, key=self._room.__getitem__)]
+            self._tell_starting()
 
     async def _send(self, place: Place) -> None:
         with contextlib.suppress(RayError):  # of an actor that is lost, which is seen elsewhere
@@ -218,43 +252,71 @@ class Places:
 
     async def _lose(self, place: Place, error: RayError) -> None:
         """Note why an actor is lost, and not before the jobs of its node have ended."""
+        if place.machine is None and NEVER_RAN in str(error):
+            return  # its machine is taken back, or was lost, before it had begun
         if place.machine is None:
             place.name = "a machine of Ray"
             self._introduce(place)
             place.line.lose(f"its actor cannot be started: {_why(error)}")
             return
         alive = {each["NodeID"] for each in await asyncio.to_thread(ray.nodes) if each["Alive"]}
-        if place.machine not in alive and not place.is_closing:
+        place.has_room = place.machine in alive
+        if not place.has_room and place.line.lost is None:
             # It may have lost its network only. Then its node notices, which hears nothing.
             await asyncio.sleep(max(0.0, place.heard_at + self._wanted.hold_s - time.monotonic()))
         place.line.lose(f"its actor has gone: {_why(error)}")
 
     async def _leave(self, place: Place) -> None:
-        """Say that a node is lost, and let another one take the room, unless this one is closed, which does that itself."""
+        """Let another node take the room, unless none is to; later if nodes end at once."""
+        if place.closing is not None:
+            await asyncio.wait([place.closing])
         place.line.lose("the sweep has ended")
-        if place.name:
-            self._tell(packed(Kind.LOST, place.number, place.line.lost or ""))
-        if not place.is_closing:
+        if not place.is_closed:
             self._let_go(place)
+        if place.name:
+            kind = Kind.REFUSED if place.is_refused else Kind.LOST
+            self._tell(packed(kind, place.number, place.line.lost or ""))
 
     def _let_go(self, place: Place) -> None:
-        """Let another node take the room, unless none is to come there; later if nodes end at once."""
-        if place.is_closed or self._places.pop(place.number, None) is None:
-            return
+        del self._places[place.number]
         with contextlib.suppress(RayError):
             ray.kill(place.actor)
-        is_quick = time.monotonic() - place.made_at < AT_ONCE_S
-        self._falls = self._falls + 1 if is_quick else 0
-        if self._falls:
-            self._not_before = time.monotonic() + min(MOST_WAIT_S, 2.0**self._falls)
+        wait_s, now = 0.0, time.monotonic()
+        if place.name and not place.is_leaving:
+            self._falls = self._falls + 1 if now - place.made_at < AT_ONCE_S else 0
+            wait_s = min(MOST_WAIT_S, 2.0**self._falls) if self._falls else 0.0
+            self._not_before = max(self._not_before, now + wait_s)
+            if place.has_room:
+                self._room[place.number] = now + wait_s + STARTS_WITHIN_S
+        self._tell_starting()
         self._changed.set()
+
+    async def _let_leave(self) -> None:
+        """Have the nodes stop their jobs gently whose machines Ray takes back."""
+        running = [
+            place for place in self._places.values() if place.machine is not None and place.line.lost is None
+        ]
+        if running:
+            taken_back = await asyncio.to_thread(_taken_back)
+            for place in running:
+                if place.machine in taken_back and not place.is_leaving:
+                    place.is_leaving = True
+                    self._do(self._send_off(place))
+
+    async def _send_off(self, place: Place) -> None:
+        with contextlib.suppress(RayError):  # of an actor that is lost, which is seen elsewhere
+            await self._answer(place.actor.leave)
 
     async def _close(self, place: Place) -> None:
         place.line.lose("it was closed")
-        with contextlib.suppress(RayError, TimeoutError):
+        try:
             await asyncio.wait_for(self._answer(place.actor.close), CLOSES_WITHIN_S)
+        except TimeoutError:
+            if not place.is_closed:
+                ray.kill(place.actor)  # it hangs, or its machine is cut off
+        except RayError:
+            pass
         self._tell(packed(Kind.CLOSED, place.number))
-        self._let_go(place)
 
     async def _end_earlier(self) -> None:
         """End what an earlier session of the sweep has left: no two processes may run one job."""
@@ -274,14 +336,24 @@ class Places:
             await asyncio.wait_for(_awaited(actor.close.remote()), ENDED_WITHIN_S)
             ray.kill(actor)
 
-    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+    def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._carrying.add(task)
         task.add_done_callback(self._carrying.discard)
+        return task
 
 
 async def _awaited(reference: Any) -> Any:
     return await reference
+
+
+def _taken_back() -> Collection[str]:
+    """Return the ids of the machines that Ray drains before they end, as its own libraries do; none if it cannot say."""
+    try:
+        draining: Collection[str] = ray._private.state.state.get_draining_nodes()
+    except (AttributeError, RayError):  # of another version, or through a `ray://` address
+        return ()
+    return draining
 
 
 def _why(error: RayError) -> str:

@@ -14,7 +14,7 @@ import pytest
 from ray_started import PATIENCE_S, StartedRay, started_ray, wait_for
 
 from sweeps.errors import SweepError
-from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError
+from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError, NodeRefusedError
 from sweeps.executor.engines.ray import RayEngine
 from sweeps.settings.ray_settings import RaySettings
 
@@ -36,6 +36,14 @@ import os
 from sweeps.executor.cluster.frames import read_frame, write_frame
 write_frame(1, os.environ.get("{name}", "nothing").encode())
 read_frame(0)
+"""
+LEAVING = """
+import os, signal
+from sweeps.executor.cluster.frames import read_frame, write_frame
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+write_frame(1, b"%d" % os.getpid())
+signal.sigwait({signal.SIGTERM})
+write_frame(1, b"it leaves")
 """
 EARLIER = """
 import time
@@ -130,7 +138,7 @@ def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_clo
     pid = pid_of(second)
     second.close(for_good=True)
     assert not psutil.pid_exists(pid)
-    assert "it was closed" in why_lost(second)
+    assert why_lost(second) == "it was closed"
     with pytest.raises(NodeLostError, match="it was closed"):
         second.send(b"too late")
     os.kill(pid_of(first), signal.SIGKILL)
@@ -141,17 +149,78 @@ def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_clo
     assert (psutil.pid_exists(pid_of(third)), third.receive()) == (True, b"again")
 
 
-def test_a_place_whose_node_was_closed_as_it_was_silent_gets_another_one(engine: RayEngine) -> None:
+def test_a_place_whose_node_was_closed_gets_another_one(engine: RayEngine) -> None:
     nodes = engine.nodes(command())
-    first, second = next(nodes), next(nodes)
-    pid = pid_of(second)
-    second.close()
-    assert why_lost(second) == "it was closed"
-    third = next(nodes)
+    node, _ = next(nodes), next(nodes)
+    pid = pid_of(node)
+    node.close()
     assert not psutil.pid_exists(pid)
-    third.send(b"again")
-    assert pid_of(third) not in {pid, pid_of(first)}
-    assert third.receive() == b"again"
+    assert why_lost(node) == "it was closed"
+    another = next(nodes)
+    assert another.name == node.name
+    assert pid_of(another) != pid
+
+
+def test_a_place_that_hangs_while_its_node_is_closed_gets_another_one(ray: StartedRay) -> None:
+    engine = engine_on(ray, nodes=1)
+    nodes = engine.nodes(command())
+    node = next(nodes)
+    pid = pid_of(node)
+    actor = psutil.Process(pid).parent()
+    assert actor is not None
+    actor.suspend()
+    node.close()
+    assert why_lost(node) == "it was closed"
+    another = next(nodes)
+    assert another.name == node.name
+    wait_for(are_gone(pid))
+    assert psutil.pid_exists(pid_of(another))
+    engine.close()
+
+
+def test_a_node_is_to_come_where_there_is_room_until_the_sweep_has_it(engine: RayEngine) -> None:
+    nodes = engine.nodes(command())
+    first = next(nodes)
+    assert engine.is_starting
+    next(nodes)
+    taken = list[Node]()
+    thread = threading.Thread(target=lambda: taken.extend(nodes))
+    thread.start()
+    wait_for(lambda: not engine.is_starting)  # though further actors wait for room
+    os.kill(pid_of(first), signal.SIGKILL)
+    assert why_lost(first)
+    assert engine.is_starting
+    wait_for(lambda: not engine.is_starting)
+    assert [each.name for each in taken] == [first.name]
+    engine.close()
+    thread.join()
+
+
+def test_a_machine_whose_python_lacks_podium_is_refused_by_its_name(ray: StartedRay) -> None:
+    machine = ray.add("--num-cpus=1", '--resources={"lacking": 1}', has_podium=False)
+    engine = RayEngine(RaySettings(ray.address, resources={"lacking": 1.0}), 1.0)
+    node = next(engine.nodes(command()))
+    assert node.name.endswith("/1")
+    with pytest.raises(
+        NodeRefusedError,
+        match=r"^its Python cannot import podium: ModuleNotFoundError: No module named 'sweeps'$",
+    ):
+        node.receive()
+    assert not engine.is_starting
+    engine.close()
+    assert machine.poll() is None
+    ray.take_back(machine)
+
+
+def test_a_node_leaves_whose_machine_is_taken_back_in_order(engine: RayEngine, ray: StartedRay) -> None:
+    nodes = engine.nodes(command(LEAVING))
+    next(nodes), next(nodes)
+    machine = ray.add("--num-cpus=1")
+    third = next(nodes)
+    assert pid_of(third)
+    ray.take_back(machine)
+    assert third.receive() == b"it leaves"
+    assert "its process ended with exit code 0" in why_lost(third)
 
 
 def test_a_node_that_cannot_start_is_lost_from_the_beginning_with_what_it_said(engine: RayEngine) -> None:

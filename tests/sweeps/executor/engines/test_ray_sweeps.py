@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -115,10 +116,42 @@ def test_actors_that_are_killed_at_any_moment_and_machines_that_come_later_chang
     for killed in (1, 2):
         wait_for(lambda count=2 * killed: len(events(tmp_path, "run")) >= count)
         random.choice(actors(ray)).kill()
-    end(process)
+    out = end(process)
     ray.remove(machine)
     assert all(entry["lost_node"] for entry in events(tmp_path, "retry"))
     assert board(tmp_path) == at_home
+    assert re.search(r"node \S+ was lost: its actor has gone: ", out)
+    assert re.search(r" [23] at once", out)
+
+
+def test_jobs_of_a_machine_that_is_taken_back_in_order_go_on_elsewhere_which_is_no_loss(
+    tmp_path: Path, ray: StartedRay, at_home: list[dict[str, str]]
+) -> None:
+    machine = ray.add("--num-cpus=1")
+    process = sweep(tmp_path, *GRID, "fault=slow", *on(ray))
+    wait_for(lambda: len(events(tmp_path, "run")) >= 3)
+    ray.take_back(machine)
+    out = end(process)
+    assert len(re.findall(r"node \S+ leaves: it got SIGTERM", out)) == 1
+    assert " was lost: " not in out
+    assert events(tmp_path, "retry")
+    assert board(tmp_path) == at_home
+
+
+def test_a_sweep_goes_on_beside_machines_without_podium_and_ends_with_the_reason_when_there_are_no_others(
+    tmp_path: Path, at_home: list[dict[str, str]]
+) -> None:
+    with started_ray("--num-cpus=1", has_podium=False) as ray:
+        process = sweep(tmp_path / "none", *GRID, *on(ray))
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 1
+        assert re.search(
+            r"no node of Ray can run the jobs; \S+/1: its Python cannot import podium: ModuleNotFound", out
+        )
+        ray.add("--num-cpus=1")
+        out = end(sweep(tmp_path / "one", *GRID, *on(ray)))
+        assert re.search(r"node \S+ cannot run the jobs: its Python cannot import podium: ", out)
+        assert board(tmp_path / "one") == at_home
 
 
 def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
