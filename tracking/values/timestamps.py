@@ -23,12 +23,22 @@ def _renewed() -> str:
     second, rest = divmod(millisecond, 1000)
     known, head, offset = _second
     if second != known:
-        text = datetime.fromtimestamp(second).astimezone().isoformat()
-        head, offset = text[:19], text[19:]
+        head, offset = _calendar(second)
         _second = second, head, offset
     now = f"{head}.{rest:03d}{offset}"
     _known = millisecond / 1000, (millisecond + 1) / 1000, now
     return now
+
+
+def _calendar(second: int) -> tuple[str, str]:
+    """Return the local time of a second, and its UTC offset; as `datetime.isoformat` writes them.
+
+    A finalizer may log while Python ends, where Python 3.13 can crash of any `datetime` (python/cpython#132413).
+    """
+    local = time.localtime(second)
+    minutes, seconds = divmod(abs(local.tm_gmtoff), 60)
+    offset = f"{'-' if local.tm_gmtoff < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+    return time.strftime("%Y-%m-%dT%H:%M:%S", local), f"{offset}:{seconds:02d}" if seconds else offset
 
 
 def parse(text: str) -> datetime:
