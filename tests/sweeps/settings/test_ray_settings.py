@@ -10,6 +10,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 
+from hydra_plugins.podium.versions import current_defaults
 from sweeps import SettingsError
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.ray_settings import RaySettings, cores
@@ -31,7 +32,7 @@ def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConfigLoader]:
     for name in ("podium", "podium_dask", "podium_ray"):
         (folder / f"{name}.yaml").write_text(CONFIG.replace("LAUNCHER", name))
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(folder), version_base="1.3"):
+    with initialize_config_dir(str(folder), **current_defaults()):
         yield GlobalHydra.instance().config_loader()
 
 

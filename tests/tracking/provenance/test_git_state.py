@@ -186,7 +186,7 @@ def test_links_templates_and_build_files_come_back(repo: Path, git: Git_, tmp_pa
     assert (copy / "new" / "folder").readlink() == Path("..")
 
 
-@pytest.mark.parametrize("text", ['{"db": {"password": "hunter2"}}', '{"a":' * 600 + "1" + "}" * 600])
+@pytest.mark.parametrize("text", ['{"db": {"password": "hunter2"}}', '{"a":' * 2000 + "1" + "}" * 2000])
 def test_a_new_json_file_that_holds_a_secret_is_not_copied(repo: Path, text: str) -> None:
     (repo / "account.json").write_text(text)
     code = read_code(repo, repo)

@@ -87,7 +87,8 @@ with tracker.start_run('x'):
 
 def test_a_fork_while_another_thread_prints_does_not_stop_the_child(program: Program, base: Path) -> None:
     body = """
-import threading
+import threading, warnings
+warnings.simplefilter('ignore', DeprecationWarning)  # Python 3.12 warns of such a fork
 with tracker.start_run('x'):
     stop = threading.Event()
     def chatter():
