@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+import psutil
 import pytest
 from command_line import Say
-from optuna.storages import JournalStorage
+from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy.pool import NullPool
 
 from tracking import ExperimentTracker, InvalidValueError
 from tracking.errors import InvalidNameError
@@ -39,6 +41,11 @@ def study_of(storage: Any, *, name: str = "ctr") -> optuna.Study:
     return study
 
 
+def database(path: Path) -> RDBStorage:
+    """Return a storage that leaves no connection to the garbage collector, of which Python 3.13 warns."""
+    return RDBStorage(f"sqlite:///{path}", {"poolclass": NullPool})
+
+
 def journal(path: Path) -> JournalStorage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -49,7 +56,7 @@ def journal(path: Path) -> JournalStorage:
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / "there" / str(request.param)
     path.parent.mkdir()
-    study_of(f"sqlite:///{path}" if path.suffix == ".db" else journal(path))
+    study_of(database(path) if path.suffix == ".db" else journal(path))
     return path
 
 
@@ -63,6 +70,7 @@ def test_trials_of_a_storage_become_runs_and_the_storage_stays_as_it_was(
     before, files = storage.read_bytes(), sorted(storage.parent.iterdir())
     assert recognise(str(storage)) is SourceFormat.OPTUNA
     outcome = take(base, str(storage))
+    assert str(storage) not in [file.path for file in psutil.Process().open_files()]
     assert outcome.copied == {"ctr/0": "run_001", "ctr/1": "run_002", "ctr/2": "run_003"}
     assert (outcome.left_out, outcome.damaged) == ({}, {})
     assert (storage.read_bytes(), sorted(storage.parent.iterdir())) == (before, files)
@@ -90,7 +98,7 @@ def test_trials_of_a_storage_become_runs_and_the_storage_stays_as_it_was(
 
 
 def test_a_study_at_hand_and_its_storage_are_the_same_runs(base: Path, tmp_path: Path) -> None:
-    study = study_of(f"sqlite:///{tmp_path / 'study.db'}")
+    study = study_of(database(tmp_path / "study.db"))
     outcome = import_source(base, open_study(study))
     assert len(outcome.copied) == 3
     assert take(base, f"sqlite:///{tmp_path / 'study.db'}").present == outcome.copied
@@ -115,7 +123,7 @@ def test_several_objectives_have_the_names_that_the_study_gives_them(
 def test_trials_that_run_are_left_out_until_they_are_asked_for_and_those_that_wait_are_none(
     tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say
 ) -> None:
-    study = optuna.create_study(study_name="ctr", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    study = optuna.create_study(study_name="ctr", storage=database(tmp_path / "study.db"))
     study.ask().suggest_float("x", 0, 1)
     study.enqueue_trial({"x": 0.5})
     words = ("import", str(tmp_path / "study.db"), "--store", str(base))

@@ -7,6 +7,7 @@ from pathlib import Path
 import optuna
 import pytest
 from command_line import Say
+from sqlalchemy.pool import NullPool
 from wandb_writer import exit_code, log_of, row, run
 
 from tracking import ExperimentTracker, active_run
@@ -30,7 +31,8 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     records = [run(), row(0, {"loss": 1.0}), exit_code(0)]
     (tmp_path / "wandb" / "offline-run-1-abc" / "run-abc.wandb").write_bytes(log_of(records))
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
-    study = optuna.create_study(study_name="ctr", storage="sqlite:///study.db")
+    storage = optuna.storages.RDBStorage("sqlite:///study.db", {"poolclass": NullPool})  # leaves nothing open
+    study = optuna.create_study(study_name="ctr", storage=storage)
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     (tmp_path / "multirun" / "0" / ".hydra").mkdir(parents=True)
     (tmp_path / "multirun" / "0" / ".hydra" / "config.yaml").write_text("lr: 0.1\n")
