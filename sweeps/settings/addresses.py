@@ -49,7 +49,8 @@ def without_addresses(
     if all(map(_is_nothing, given)):
         given = []  # they stay, because jobs are composed from the files again
     kept = [word for word in arguments if word not in given]
-    with flag_override(config, ["readonly", "struct"], False), flag_override(config.hydra, "struct", False):
+    flags = ["readonly", "struct"]
+    with flag_override(config, flags, False), flag_override(config.hydra, flags, False):
         blank = []
         for key in dict.fromkeys(f"{place}.notify.to" for place in (SWEEPER, section)):
             if (given and OmegaConf.select(config, key.rpartition(".")[0])) or OmegaConf.select(config, key):
