@@ -17,7 +17,7 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.podium.versions import current_defaults, unsupported
+from hydra_plugins.podium.versions import call_main, current_defaults, unsupported
 from tracking import TrackingError
 from trainer.config import check, suggest
 from trainer.errors import ConfigError, TrainerError, did_you_mean
@@ -71,7 +71,7 @@ def main() -> None:
             sys.exit(1)
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
-        hydra.main(config_path=str(CONF), config_name="config", **current_defaults())(run)()
+        call_main(hydra.main(config_path=str(CONF), config_name="config", **current_defaults())(run))
     except KeyboardInterrupt:
         sys.exit(130)  # as shells report Ctrl-C
     except BrokenPipeError:  # the reader of the output, such as head, has closed it

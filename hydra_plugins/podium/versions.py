@@ -44,6 +44,25 @@ def without_a_list() -> Iterator[None]:
         yield
 
 
+def call_main(main: Callable[[], Any]) -> None:
+    """Call what `hydra.main` has returned; a choice of a group, such as a recipe, may set ``hydra.mode`` to MULTIRUN.
+
+    Hydra 1.4 heeds the primary config and the command line alone, and refuses another mode once all is composed, before
+    it writes or runs anything. Then the command line gets the word.
+    """
+    from hydra.errors import ConfigCompositionException
+
+    try:
+        main()
+        return
+    except ConfigCompositionException as error:
+        chosen = ("-m", "--multirun", "hydra.mode=")
+        if "hydra.mode changed" not in str(error) or any(word.startswith(chosen) for word in sys.argv[1:]):
+            raise
+    sys.argv.append("hydra.mode=MULTIRUN")
+    main()
+
+
 def unsupported() -> str | None:
     """Return why the installed Hydra cannot read a command line on this Python; None where it can.
 

@@ -91,6 +91,7 @@ def test_no_config_of_a_sweep_or_a_job_holds_an_address(loader: ConfigLoader) ->
     config = composed(loader, f"hydra.sweeper.notify.to=['{HOOK}/2']", *arguments)
     settings = sweeper_settings(config)
     assert [address.text for address in settings.notify.to] == [f"{HOOK}/2"]
+    OmegaConf.set_readonly(config.hydra, True)  # as Hydra 1.4 has done before a sweep
     kept, settings = without_addresses(config, arguments, settings)
     assert kept == ["x=1"]
     assert "python -m sweeps resume SWEEP --notify ADDRESS" in settings.remarks[0]
