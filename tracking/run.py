@@ -28,9 +28,8 @@ from tracking.values.names import check_artifact, check_path
 log = logging.getLogger("tracking")
 
 _active: list["Run"] = per_job([])
-_outer_run: str | None = (
-    None  # the run of the process that started this one, while this one has runs of its own
-)
+# the run of the process that started this one, while this one has runs of its own
+_outer_run: str | None = None
 
 
 class Run:
@@ -52,7 +51,7 @@ class Run:
         self._gate = current_gate()
         self._new: Callable[..., Mapping[str, Any]] | None = None  # of a log call, in a run that goes on
         self._is_held = False  # by this handle, for the time between start_run and its block
-        self._ended_before = 0
+        self._ended_before = self._claim.ended
         self._cleanups: list[Callable[[], None]] = []
         self._opener = os.getpid()  # a forked child must not finish the run of its parent
         self._thread = threading.current_thread()
@@ -213,6 +212,11 @@ class Run:
         """Whether its sweep has asked the run to stop: it ends as pruned, and may go on later from what it keeps."""
         return self._claim.is_pruned or ending.is_asked(self._paths)
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether this process has ended the run since it got this handle, and has logged nothing since."""
+        return not self._claim.is_open and self._claim.ended != self._ended_before
+
     def finish(self, status: str = "completed", error: str | BaseException | None = None) -> None:
         """Finish the run as completed, failed, killed or pruned, so that it survives a power loss.
 
@@ -251,9 +255,7 @@ class Run:
                 self._leave(status, error, is_last=is_last)
                 return
             try:
-                if error is None or status is RunStatus.COMPLETED:
-                    self.finish()
-                elif status is RunStatus.ENDED:
+                if error is None or status in (RunStatus.COMPLETED, RunStatus.ENDED):
                     self.finish(status)
                 else:
                     self._finish_after(status, error)
@@ -271,8 +273,7 @@ class Run:
             ending.leave_part(self._claim, self._journal)
 
     def _tell(self, note: str, error: BaseException) -> None:
-        # the error of the block must stay the one that is raised
-        log.error("%s", note)
+        log.error("%s", note)  # the error of the block must stay the one that is raised
         error.add_note(note)
 
     def _finish_after(self, status: RunStatus, error: BaseException) -> None:

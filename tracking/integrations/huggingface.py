@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from tracking.errors import InvalidValueError, MissingExtraError, quoted
-from tracking.integrations.live import Live
+from tracking.integrations.live import Live, checked_run, refuse_others
 from tracking.records import RunStatus
 from tracking.run import Run
 from tracking.values.checks import metric_value
@@ -53,19 +53,21 @@ class Following:
     def __init__(
         self,
         experiment: str | None = None,
-        *,
+        *others: object,
         store: str | PurePath | None = None,
         run: Run | None = None,
         log_checkpoints: bool | Literal["all"] = False,
+        **unknown: object,
     ) -> None:
         super().__init__()
+        refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run", "log_checkpoints")
         if log_checkpoints not in (True, False, "all"):
             raise InvalidValueError(
                 f"log_checkpoints is {quoted(log_checkpoints)}; give True, False or 'all'"
             )
         self._experiment = experiment
         self._store = store
-        self._run = run
+        self._run = checked_run(run)
         self._log_checkpoints = log_checkpoints
         self._live: Live | None = None
         self._has_trained = self._trains = self._is_held = False
@@ -80,7 +82,9 @@ class Following:
     def live(self) -> Live:
         """What logs; it opens a run when it is first asked for."""
         if self._live is None:
-            self._live = Live(self._experiment, store=self._store, run=self._run)
+            self._live = Live(self._experiment, store=self._store, run=self._run, of_training=True)
+            if self._is_held:
+                self._live.hold()
         return self._live
 
     def on_train_begin(self, args: Any, state: Any, _control: Any, **given: Any) -> None:
@@ -159,8 +163,8 @@ class Following:
             self.live.log_artifact(folder, f"checkpoints/{name}")
 
     def __enter__(self) -> Self:
-        _ = self.live
         self._is_held = True
+        self.live.hold()
         return self
 
     def __exit__(

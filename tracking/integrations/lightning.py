@@ -16,7 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal, Self
 
 from tracking.errors import InvalidValueError, MissingExtraError, TrackingError, quoted
-from tracking.integrations.live import Live
+from tracking.integrations.live import Live, refuse_others
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 from tracking.values.configs import parameters_of
@@ -43,13 +43,16 @@ class Logging:
     def __init__(
         self,
         experiment: str | None = None,
-        *,
+        *others: object,
         store: str | PurePath | None = None,
         run: Run | None = None,
         prefix: str = "",
         log_checkpoints: bool | Literal["all"] = False,
+        **unknown: object,
     ) -> None:
         super().__init__()
+        allowed = "experiment", "store", "run", "prefix", "log_checkpoints"
+        refuse_others("TrackingLogger", others, unknown, *allowed)
         if log_checkpoints not in (True, False, "all"):
             raise InvalidValueError(
                 f"log_checkpoints is {quoted(log_checkpoints)}; give True, False or 'all'"
@@ -87,7 +90,8 @@ class Logging:
     def live(self) -> Live:
         """What logs; it opens a run when it is first asked for."""
         if self._live is None:
-            self._live = Live(self._experiment, store=self._store)
+            self._live = Live(self._experiment, store=self._store, of_training=True)
+            self._live.hold()  # Lightning tells of each end, and loggers beside this one log into the same run
         return self._live
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:

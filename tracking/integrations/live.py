@@ -4,17 +4,36 @@
 """
 
 import sys
-from collections.abc import Mapping
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Self
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.process.hooks import renew_in_children
 from tracking.process.sweep_context import current_job
+from tracking.records import RunStatus
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
+from tracking.values.names import check_path
 
 STORE = "experiments"
+
+# Runs that integrations made for one training each, with the threads that train; those in a block are none.
+_of_trainings: "weakref.WeakKeyDictionary[Run, threading.Thread]" = weakref.WeakKeyDictionary()
+_beginning = (
+    threading.RLock()
+)  # so that no thread sees the run of another one's training before it is among them
+
+
+def _renew() -> None:
+    global _beginning
+    _beginning = threading.RLock()
+
+
+renew_in_children(_renew)
 
 
 def log(metrics: Mapping[str, Any], step: int | None = None) -> Run:
@@ -39,22 +58,70 @@ def script_name() -> str:
     return Path(sys.argv[0]).stem.removeprefix("-") or "python"
 
 
+def checked_run(run: Any) -> Run | None:
+    """Return a run that was given to log into, or None for none; raise InvalidValueError unless it is one that may go on."""
+    if run is None:
+        return None
+    if not isinstance(run, Run):
+        raise InvalidValueError(
+            f"run is {quoted(run)}; give an open run, such as tracker.open_run('run_001')"
+        )
+    if run.is_finished:
+        raise InvalidValueError(
+            f"run is {run.run_id}, which has ended; give an open run, such as tracker.open_run({run.run_id!r})"
+        )
+    return run
+
+
+def refuse_others(of: str, others: Sequence[object], unknown: Mapping[str, object], *known: str) -> None:
+    """Raise TypeError, which says what is allowed, for arguments that a class of an integration does not take."""
+    first, *named = known
+    if unknown:
+        raise TypeError(
+            f"{of} has no argument {quoted(next(iter(unknown)))}; it takes {first}, and by name {', '.join(named)}"
+        )
+    if others:
+        raise TypeError(f"{of} takes {first} by place, and by name {', '.join(named)}")
+
+
+def _surrounding(*, of_training: bool) -> Run | None:
+    """Return the run that is open; for a training not that of another one, which was left without an end and ends now."""
+    found = active_run()
+    while of_training and found is not None and found in _of_trainings:
+        thread = _of_trainings.pop(found)
+        if thread is not threading.current_thread() and thread.is_alive():
+            _of_trainings[found] = thread  # which may be training still
+            return None
+        found.finish(RunStatus.ENDED)
+        found = active_run()
+    return found
+
+
 class Live:
     """Logs into a run and counts steps: that is `run`, else the one that is open, else a new one.
 
     A new run is one of `experiment`, by default the name of the script, in `store`, by default the `nearest_store`. It ends
     with `end()`, or with the `with` block: as completed, or as failed or killed by what left the block. A run that was open
-    goes on.
+    goes on. One `of_training` does not log into the run that another training has made and left without an end.
     """
 
     def __init__(
-        self, experiment: str | None = None, *, store: str | PurePath | None = None, run: Run | None = None
+        self,
+        experiment: str | None = None,
+        *,
+        store: str | PurePath | None = None,
+        run: Run | None = None,
+        of_training: bool = False,
     ) -> None:
-        given = run or active_run()
-        self.is_own = given is None  # it opened the run, and ends it
-        self.run = given or ExperimentTracker(str(store or nearest_store())).start_run(
-            experiment or script_name()
-        )
+        given = checked_run(run)
+        place = nearest_store() if store is None else check_path("store", store, example=STORE)
+        name = script_name() if experiment is None else experiment
+        with _beginning:
+            given = given or _surrounding(of_training=of_training)
+            self.is_own = given is None  # it opened the run, and ends it
+            self.run = given or ExperimentTracker(place).start_run(name)
+            if of_training and self.is_own:
+                _of_trainings[self.run] = threading.current_thread()
         self._step = 0
         self._has_heard = False  # that the run is to stop
 
@@ -107,6 +174,7 @@ class Live:
         """
         if not self.is_own:
             return
+        self.hold()
         if isinstance(error, BaseException):
             self.run.__exit__(type(error), error, error.__traceback__)
         elif error is not None:
@@ -114,7 +182,12 @@ class Live:
         else:
             self.run.finish("pruned" if self._has_heard and self.run.is_pruned else "completed")
 
+    def hold(self) -> None:
+        """Keep the run of a training open, also while others begin, which then log into it."""
+        _of_trainings.pop(self.run, None)
+
     def __enter__(self) -> Self:
+        self.hold()
         return self
 
     def __exit__(

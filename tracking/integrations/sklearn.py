@@ -6,6 +6,7 @@ libraries that keep `cv_results_` are logged too.
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -15,6 +16,7 @@ from tracking.errors import InvalidValueError, quoted
 from tracking.integrations.live import Live
 from tracking.process.sweep_context import current_job
 from tracking.run import Run
+from tracking.values import jsontext
 from tracking.values.checks import param_values
 from tracking.values.plain import MAX_ELEMENTS
 
@@ -22,14 +24,24 @@ from tracking.values.plain import MAX_ELEMENTS
 _COLUMN = re.compile(r"(mean|std|rank|split\d+)_(test|train)_.+|(mean|std)_(fit|score)_time")
 _TEST = re.compile(r"split\d+_test_.+")
 _ITERATION, _RESOURCES = "iter", "n_resources"
+SAMPLES = "n_samples"  # the resource of a halving search that is none of the parameters
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Parameters that were tried, and the rows about them: one, or one per iteration of a halving search."""
+    """Parameters that were tried, by the row about them: one, or one per iteration of a halving search."""
 
-    params: dict[str, Any]
-    rows: list[int]
+    rows: dict[int, dict[str, Any]]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Those of the last row: rows differ in a parameter that a halving search takes as its resource."""
+        return [*self.rows.values()][-1]
+
+    @property
+    def last(self) -> int:
+        """The last row."""
+        return [*self.rows][-1]
 
 
 def log_search(
@@ -47,8 +59,8 @@ def log_search(
     search that was not fitted.
     """
     results = _results_of(search)
-    candidates = _candidates(results)
-    live = Live(experiment, store=store, run=run)
+    candidates = _candidates(results, str(getattr(search, "resource", SAMPLES)))
+    live = Live(experiment, store=store, run=run, of_training=True)
     if not live.is_own or current_job() is not None:
         with live:
             _log_into(live, search, results, candidates)
@@ -67,7 +79,7 @@ def log_search(
             opened.log_params(candidate.params)
             for row in candidate.rows:
                 opened.log(dict(_metrics(results, row)), _step(results, row))
-            opened.finish(*_outcome(results, candidate.rows[-1], last))
+            opened.finish(*_outcome(results, candidate.last, last))
         found.append(opened.run_id)
     return found
 
@@ -85,17 +97,24 @@ def _results_of(search: Any) -> Mapping[str, Any]:
     )
 
 
-def _candidates(results: Mapping[str, Any]) -> list[_Candidate]:
+def _candidates(results: Mapping[str, Any], resource: str) -> list[_Candidate]:
     """Return the candidates in the order in which they were tried; raise before anything is logged."""
-    found: dict[int, _Candidate] = {}
+    found: dict[Any, _Candidate] = {}
+    seen: Counter[Any] = Counter()
     for row, params in enumerate(results["params"]):
-        # a halving search has a candidate in each of its iterations, as one and the same dict
-        key = id(params) if _ITERATION in results else row
-        if key in found:
-            found[key].rows.append(row)
-        else:
-            kept = param_values({name: _kept(value) for name, value in params.items()})
-            found[key] = _Candidate(kept, [row])
+        kept = param_values({name: _kept(value) for name, value in params.items()})
+        key: Any = row
+        if _ITERATION in results and resource == SAMPLES:
+            key = id(
+                params
+            )  # a halving search has a candidate in each of its iterations, as one and the same dict
+        elif _ITERATION in results:
+            # here as a copy with more of the resource; equal ones of one iteration are told apart by their order
+            same = jsontext.encode({name: value for name, value in kept.items() if name != resource})
+            each = int(results[_ITERATION][row]), same
+            key = same, seen[each]
+            seen[each] += 1
+        found.setdefault(key, _Candidate({})).rows[row] = kept
     return list(found.values())
 
 
@@ -135,16 +154,16 @@ def _outcome(results: Mapping[str, Any], row: int, last: int) -> tuple[str, str 
 
 def _log_into(live: Live, search: Any, results: Mapping[str, Any], candidates: list[_Candidate]) -> None:
     """Log all of a search into a run that has more to it."""
-    by_row = {row: candidate for candidate in candidates for row in candidate.rows}
+    by_row = {row: params for candidate in candidates for row, params in candidate.rows.items()}
     table = []
-    for row, candidate in sorted(by_row.items()):
+    for row, params in sorted(by_row.items()):
         metrics = dict(_metrics(results, row))
         live.run.log({name: value for name, value in metrics.items() if not name.startswith("split")}, row)
         halving = {name: results[name][row] for name in (_ITERATION, _RESOURCES) if name in results}
-        table.append({"params": candidate.params, **halving, **metrics})
+        table.append({"params": params, **halving, **metrics})
     live.run.log_dict(table, "cv_results.json")
     best = getattr(search, "best_index_", None)
     if best is not None:
-        live.log_params({f"best.{name}": value for name, value in by_row[int(best)].params.items()})
+        live.log_params({f"best.{name}": value for name, value in by_row[int(best)].items()})
         if getattr(search, "best_score_", None) is not None:
             live.run.log({"best_score": search.best_score_})

@@ -8,8 +8,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Self
 
-from tracking.errors import InvalidValueError, quoted
-from tracking.integrations.live import Live
+from tracking.integrations.live import Live, checked_run, refuse_others
 from tracking.records import RunStatus
 from tracking.run import Run
 
@@ -18,18 +17,20 @@ class Training:
     """Logs a training into `run`, else into the run that is open, else into a new one of `experiment` in `store`; see `Live`.
 
     Nothing is opened before the training begins. A new run ends with the training, or with a `with` block around it; only
-    the block sees a training that raises. Without one, the run is open until the process ends, which then fails it. The next
-    training of this object has a run of its own.
+    the block sees a training that raises. Without one, the run is open until the process ends, which then fails it by the
+    error that it ends with. The next training, of this object or of another one, has a run of its own, and ends one that was left open.
     """
 
     def __init__(
-        self, experiment: str | None = None, *, store: str | PurePath | None = None, run: Run | None = None
+        self,
+        experiment: str | None = None,
+        *others: object,
+        store: str | PurePath | None = None,
+        run: Run | None = None,
+        **unknown: object,
     ) -> None:
-        if run is not None and not isinstance(run, Run):
-            raise InvalidValueError(
-                f"run is {quoted(run)}; give an open run, such as tracker.open_run('run_001')"
-            )
-        self._given = (experiment, store, run)
+        refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run")
+        self._given = (experiment, store, checked_run(run))
         self._live: Live | None = None
         self._has_begun = self._is_held = False  # held by a block
 
@@ -69,13 +70,15 @@ class Training:
     def _opened(self) -> Live:
         if self._live is None:
             experiment, store, run = self._given
-            self._live = Live(experiment, store=store, run=run)
+            self._live = Live(experiment, store=store, run=run, of_training=True)
+            if self._is_held:
+                self._live.hold()
         return self._live
 
     def __enter__(self) -> Self:
-        if self.logs_here():
-            self._opened()
         self._is_held = True
+        if self.logs_here():
+            self._opened().hold()
         return self
 
     def __exit__(

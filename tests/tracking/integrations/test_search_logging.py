@@ -96,6 +96,30 @@ def test_a_candidate_of_a_halving_search_is_one_run_with_a_point_per_iteration(
     assert sum(run.summary["mean_test_score"].count for run in runs) == len(search.cv_results_["params"])
 
 
+@pytest.mark.parametrize("grid", [{"max_depth": [1, 2, 3, 4]}, {"max_depth": [3, 3, 1, 1]}])
+def test_a_candidate_of_a_halving_search_over_a_parameter_is_one_run_too(
+    tracker: ExperimentTracker, base: Path, grid: dict[str, list[int]]
+) -> None:
+    search = HalvingGridSearchCV(
+        RandomForestClassifier(random_state=0), grid, cv=2, factor=2, resource="n_estimators", max_resources=8
+    ).fit(ROWS, LABELS)
+    runs = recorded(tracker, log_search(pickle.loads(pickle.dumps(search)), "trees", store=base))
+    assert [run.params["max_depth"] for run in runs] == grid["max_depth"]
+    (best,) = [run for run in runs if run.tags.get("best")]
+    assert best.params == search.best_params_
+    assert sorted(run.status.value for run in runs) == ["completed"] + ["pruned"] * 3
+    full = tracker.get_run(best.run_id)
+    assert full is not None
+    steps = [point["step"] for point in full["metrics"]["mean_test_score"]]
+    assert steps == search.n_resources_
+    assert sum(run.summary["mean_test_score"].count for run in runs) == len(search.cv_results_["params"])
+    with tracker.start_run("tuned") as run:
+        log_search(search)
+    table = read_json(run.run_dir / "artifacts" / "cv_results.json")
+    assert [row["params"] for row in table] == search.cv_results_["params"]
+    assert [row["params"]["n_estimators"] for row in table] == [row["n_resources"] for row in table]
+
+
 def test_estimators_are_parameters_as_their_calls(tracker: ExperimentTracker, base: Path) -> None:
     model = Pipeline([("scale", StandardScaler()), ("model", TREE)])
     grid = {

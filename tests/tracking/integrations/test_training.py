@@ -5,11 +5,20 @@ import importlib
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tracking import ExperimentTracker, InvalidValueError
+from tracking import ExperimentTracker, InvalidValueError, active_run
+from tracking.errors import InvalidNameError
+from tracking.integrations.huggingface import Following
+from tracking.integrations.lightning import Logging
+from tracking.integrations.live import Live, log
+from tracking.integrations.sklearn import log_search
 from tracking.integrations.training import Training
 from tracking.records import RunRecord
 
@@ -84,6 +93,102 @@ def test_a_run_that_a_training_left_open_has_ended_when_the_next_one_begins(
     assert [each.status.value for each in recorded(tracker)] == ["ended", "completed"]
 
 
+def test_a_run_that_a_training_left_open_is_not_that_of_another_one(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    for step in range(3):
+        left = Training("ctr", store=base)
+        left.begin({"number": step})
+        left.log({"loss": float(step)}, step)
+        log({"test_loss": 0.5})  # the run is open until the next training begins
+    train(Training("ctr", store=base))
+    assert [(each.status.value, each.summary["loss"].last) for each in recorded(tracker)] == [
+        ("ended", 0.0),
+        ("ended", 1.0),
+        ("ended", 2.0),
+        ("completed", 0.5),
+    ]
+    assert [each.summary["test_loss"].count for each in recorded(tracker)[:3]] == [1] * 3
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        lambda base: train(Training("next", store=base)),
+        lambda base: Training("next", store=base).run,
+        lambda base: Training("next", store=base).__enter__(),
+        lambda base: Live("next", store=base, of_training=True),
+        lambda base: log_search(Fitted(), "next", store=base),
+        lambda base: Logging("next", store=base).live,
+        lambda base: Following("next", store=base).live,
+    ],
+)
+def test_whatever_trains_next_ends_the_run_that_a_training_left(
+    tracker: ExperimentTracker, base: Path, begins: Callable[[Path], object]
+) -> None:
+    Training("left", store=base).begin({"lr": 0.1})
+    kept = begins(base)
+    first, second = recorded(tracker)
+    assert (first.experiment_name, first.status.value, first.params) == ("left", "ended", {"lr": 0.1})
+    assert second.experiment_name == "next"
+    del kept
+    if run := active_run():
+        run.finish()
+
+
+class Fitted:
+    cv_results_ = {"params": [{"C": 1}], "mean_test_score": [0.5]}  # noqa: RUF012 - as searches have it
+
+
+@pytest.mark.parametrize("held", [Training, Live, Following])
+def test_a_block_holds_its_run_for_the_trainings_in_it(
+    tracker: ExperimentTracker, base: Path, held: type[Training]
+) -> None:
+    with held("ctr", store=base):
+        train(Training("other", store=base))
+        Training("third", store=base).begin({})
+    (record,) = recorded(tracker)
+    assert (record.experiment_name, record.status.value) == ("ctr", "completed")
+
+
+def test_loggers_of_lightning_side_by_side_have_one_run(tracker: ExperimentTracker, base: Path) -> None:
+    first, second = Logging("ctr", store=base), Logging("other", store=base, prefix="b")
+    assert first.live.run is second.live.run
+    first.live.end()
+    assert [each.status.value for each in recorded(tracker)] == ["completed"]
+
+
+def test_trainings_in_threads_have_a_run_each(tracker: ExperimentTracker, base: Path) -> None:
+    begun = threading.Barrier(3, timeout=60)
+
+    def one(number: int) -> None:
+        training = Training("ctr", store=base)
+        training.begin({"number": number})
+        begun.wait()
+        training.log({"loss": float(number)}, 0)
+        training.end()
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(one, range(3)))
+    found = sorted((each.params["number"], each.summary["loss"].last) for each in recorded(tracker))
+    assert found == [(0, 0.0), (1, 1.0), (2, 2.0)]
+    assert {each.status.value for each in recorded(tracker)} == {"completed"}
+
+
+def test_a_training_within_another_has_a_run_of_its_own_and_the_outer_one_is_completed(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    outer = Training("outer", store=base)
+    outer.begin({})
+    outer.log({"loss": 1.0}, 0)
+    train(Training("inner", store=base))
+    outer.log({"loss": 0.5}, 1)
+    outer.end()
+    assert [
+        (each.experiment_name, each.status.value, each.summary["loss"].count) for each in recorded(tracker)
+    ] == [("outer", "completed", 2), ("inner", "completed", 2)]
+
+
 def test_a_run_may_be_looked_at_before_its_training_begins(tracker: ExperimentTracker, base: Path) -> None:
     training = Training("ctr", store=base)
     training.run.set_tags({"team": "ads"})
@@ -139,6 +244,60 @@ def test_a_framework_that_is_not_installed_is_named(name: str, monkeypatch: pyte
         module.Callback  # noqa: B018
 
 
-def test_what_is_given_as_a_run_is_one(base: Path) -> None:
+MADE: list[Callable[..., object]] = [
+    Training,
+    Following,
+    Logging,
+    Live,
+    lambda **named: log_search(Fitted(), **named),
+]
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_what_is_given_as_a_run_is_one_that_has_not_ended(
+    tracker: ExperimentTracker, made: Callable[..., object]
+) -> None:
     with pytest.raises(InvalidValueError, match="run is 'run_001'; give an open run"):
-        Training(run="run_001")  # type: ignore[arg-type]
+        made(run="run_001")
+    with tracker.start_run("ctr") as run:
+        pass
+    with pytest.raises(InvalidValueError, match="run is run_001, which has ended; give an open run"):
+        made(run=run)
+    opened = tracker.open_run("run_001")
+    made(run=opened)  # it goes on with what is logged
+    opened.log({"loss": 1.0})
+    made(run=run)
+    opened.finish()
+    assert len(recorded(tracker)) == 1
+
+
+def test_a_run_that_ends_before_its_training_begins_is_refused_then(tracker: ExperimentTracker) -> None:
+    with tracker.start_run("ctr") as run:
+        training = Training(run=run)
+    with pytest.raises(InvalidValueError, match="run is run_001, which has ended"):
+        training.begin({"lr": 0.1})
+    assert recorded(tracker)[0].params == {}
+
+
+@pytest.mark.parametrize("made", [Training, Following, Logging])
+def test_an_argument_that_is_none_is_named_with_those_that_are(made: Callable[..., object]) -> None:
+    with pytest.raises(
+        TypeError, match=r"^Tracking.* has no argument 'nosuch'; it takes experiment, and by name"
+    ):
+        made(nosuch=1)
+    with pytest.raises(TypeError, match=r"^Tracking.* takes experiment by place, and by name store, run"):
+        made("ctr", "store")
+
+
+@pytest.mark.parametrize("name", ["store", "experiment"])
+@pytest.mark.parametrize("value", [5, "", b"x"])
+def test_a_place_that_is_none_is_refused_and_nothing_is_made(
+    base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for made in (Training, Following):
+        with pytest.raises(
+            (InvalidNameError, InvalidValueError), match=rf"{name}.* {re.escape(repr(value))}"
+        ):
+            made(**{"experiment": "ctr", "store": base, name: value}).run  # noqa: B018 - it is opened here
+    assert not list(tmp_path.rglob("run_*"))
