@@ -18,7 +18,7 @@ LOWER_IS_BETTER = frozenset(
     {"nll", "err", "mae", "mape", "smape", "wape", "medae", "mse", "rmse", "nrmse", "msle", "rmsle", "perplexity", "ppl",
      "brier", "deviance", "divergence", "regret", "wer", "cer", "eer", "fid", "ece", "crps", "pinball", "latency", "runtime",
      # names of losses that LightGBM, XGBoost and Keras use without the word
-     "l1", "l2", "huber", "mphe", "quantile", "poisson", "tweedie", "hinge", "crossentropy", "logcosh"}
+     "std", "stdv", "l1", "l2", "huber", "mphe", "quantile", "poisson", "tweedie", "hinge", "crossentropy", "logcosh"}
 )  # fmt: skip
 _LOWER_PAIRS = frozenset({"cross_entropy", "kullback_leibler", "log_cosh", "fit_time", "score_time"})
 _LOWER_BEGINNINGS = ({"rank", "std"}, {"test", "train"})  # of the results of a search of scikit-learn

@@ -102,7 +102,7 @@ def test_a_loss_or_an_error_is_minimised_wherever_its_name_says_so(metric: str) 
      "valid/cross_entropy", "valid/kullback_leibler", "valid/binary_logloss", "test/poisson-nloglik", "test/cox-nloglik", "test/mphe",
      "test/error@0.7", "test/tweedie-nloglik@1.5", "val_hinge", "logcosh", "log_cosh", "sparse_categorical_crossentropy",
      "kl_divergence", "val/loss/dataloader_idx_0", "eval_runtime", "mean_fit_time", "std_score_time", "rank_test_score",
-     "rank_test_roc_auc", "std_test_accuracy"],
+     "rank_test_roc_auc", "std_test_accuracy", "std_fit_time", "test/auc_std", "valid/l2_stdv", "categorical_hinge"],
 )  # fmt: skip
 def test_what_frameworks_call_their_losses_ranks_and_times_is_minimised(metric: str) -> None:
     assert Objective.of(metric).mode is Direction.MIN
@@ -112,7 +112,7 @@ def test_what_frameworks_call_their_losses_ranks_and_times_is_minimised(metric: 
     "metric",
     ["valid/ndcg@5", "valid/map", "valid/average_precision", "valid/auc_mu", "test/aucpr", "test/interval-regression-accuracy",
      "val/acc/dataloader_idx_1", "mean_test_neg_mean_squared_error", "split0_test_neg_log_loss", "rank_ic", "cosine_similarity",
-     "eval_samples_per_second", "mean_reciprocal_rank", "aft_loglik"],
+     "eval_samples_per_second", "mean_reciprocal_rank", "aft_loglik", "mean_test_roc_auc", "entropy", "f1_score/0", "l0"],
 )  # fmt: skip
 def test_what_frameworks_call_their_scores_is_maximised(metric: str) -> None:
     assert Objective.of(metric).mode is Direction.MAX
