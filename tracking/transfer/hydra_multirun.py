@@ -47,7 +47,9 @@ class HydraJobs:
         self._root = place
         self._folders: dict[str, Path] = {}
         self._settings: dict[str, Any] = {}
-        self.place = str(place.resolve())
+        place = place.resolve()
+        is_job = regular.is_file(place / CONFIG)  # which then has its own name, as in the folder around it
+        self.place = str(place.parent if is_job else place)
         self.damaged: dict[str, str] = {}
 
     def items(self) -> Iterator[Item]:

@@ -140,13 +140,13 @@ def _take(
     store: Store, source: Source, item: Item, outcome: Imported, ours: Present, *, dry_run: bool
 ) -> Ready | None:
     """Import a run, or add to it what it lacks here; return what the source has of it, None if it was not read."""
-    here = ours.known.get(item.origin)
+    here = ours.find(item.origin, source.place)
     if here is not None and not isinstance(source, GrowingSource):
         outcome.present[item.name] = here
         return None
     found = source.read(item)
     ready = ready_run(found, source.place)
-    if is_kept_out(item.name, ready, outcome, ours):
+    if is_kept_out(item.name, ready, outcome, ours, source.place):
         if here is not None:
             run = GrowingRun(store, here)
             _grow(item, run, ready, run.lacking(ready), outcome, dry_run=dry_run)

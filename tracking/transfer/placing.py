@@ -4,7 +4,7 @@ It keeps its id where that is free, else it gets the next number.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,25 +17,54 @@ from tracking.store.numbering import first_free_number, last_deleted
 from tracking.store.store import Store, write_entry
 from tracking.store.trash import trashed_entries
 from tracking.transfer.origin import Origin, origin_of
+from tracking.values.jsontext import readable
 
 
 class Present:
-    """Which runs are in the store already, or were and are in its trash, by their origin."""
+    """Which runs are in the store already, or were and are in its trash, by their origin.
+
+    A run in a folder is known by that folder too: its name depends on the folder around it that was imported.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         entries = list(store.scan.entries(None, lambda _: None))
         # the first of equals
         self.known = {origin_of(entry, store): str(entry["run_id"]) for entry in reversed(entries)}
-        self._deleted = {origin_of(entry, store): str(entry["run_id"]) for entry in trashed_entries(store)}
+        self._placed = _by_place(reversed(entries))
+        trashed = list(trashed_entries(store))
+        self._deleted = {origin_of(entry, store): str(entry["run_id"]) for entry in trashed}
+        self._deleted_places = _by_place(trashed)
 
-    def deleted_reason(self, origin: Origin) -> str | None:
+    def find(self, origin: Origin, place: str | None = None) -> str | None:
+        """Return the id here of a run, which was found below `place`; None for one that is not here."""
+        return self.known.get(origin) or self._placed.get(_placed(origin, place))  # None is no key there
+
+    def deleted_reason(self, origin: Origin, place: str | None = None) -> str | None:
         """Return why a run that was deleted here is left out; None for any other."""
-        here = self._deleted.get(origin)
+        here = self._deleted.get(origin) or self._deleted_places.get(_placed(origin, place))
         if here is None:
             return None
         remedy = command(f"restore {here} --store {self._store.paths.named}")
         return f"it was deleted here and is in the trash as {here}; to bring it back: {remedy}"
+
+
+def _placed(origin: Origin, place: str | None) -> tuple[str, str] | None:
+    """Return the uid of a run with its own folder; None where it lies in none."""
+    if not place or not place.startswith(os.sep):
+        return None
+    return origin.uid, os.path.normpath(f"{readable(place)}/{origin.run_id}")
+
+
+def _by_place(entries: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str] | None, str]:
+    found: dict[tuple[str, str] | None, str] = {}
+    for entry in entries:
+        told = entry.get("imported_from")
+        if isinstance(told, dict) and entry.get("uid"):
+            origin = Origin(str(told.get("run_id")), str(entry["uid"]))
+            if place := _placed(origin, str(told.get("store"))):
+                found[place] = str(entry["run_id"])
+    return found
 
 
 @contextmanager

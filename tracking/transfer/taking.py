@@ -72,12 +72,12 @@ def passing(
     return [run for run in runs if name_of(run) in passed]
 
 
-def is_kept_out(name: str, ready: Ready, outcome: Imported, ours: Present) -> bool:
-    """Return whether a run is here already or was deleted here, which `outcome` then says."""
-    if here := ours.known.get(ready.origin):
+def is_kept_out(name: str, ready: Ready, outcome: Imported, ours: Present, place: str | None = None) -> bool:
+    """Return whether a run is here already or was deleted here, which `outcome` then says; it was found below `place`."""
+    if here := ours.find(ready.origin, place):
         outcome.present[name] = here
         return True
-    if reason := ours.deleted_reason(ready.origin):
+    if reason := ours.deleted_reason(ready.origin, place):
         outcome.left_out[name] = reason
         return True
     return False

@@ -132,6 +132,20 @@ def test_event_files_in_the_folder_of_a_job_are_its_metrics(
     assert (record.last_values, record.params) == ({"val/acc": 0.5}, {"lr": 0.1})
 
 
+LEVELS = ["multirun", "multirun/day", "multirun/day/time", "multirun/day/time/0"]
+
+
+@pytest.mark.parametrize("first", LEVELS)
+@pytest.mark.parametrize("second", LEVELS)
+def test_a_job_is_imported_once_at_whatever_folder_around_it(
+    base: Path, tmp_path: Path, first: str, second: str
+) -> None:
+    write_job(tmp_path / "multirun" / "day" / "time")
+    assert list(take(base, tmp_path / first).copied.values()) == ["run_001"]
+    again = take(base, tmp_path / second)
+    assert (again.copied, list(again.present.values())) == ({}, ["run_001"])
+
+
 def test_folders_are_numbered_as_people_count(base: Path, tmp_path: Path) -> None:
     for number in (10, 2, 0):
         write_job(tmp_path / "multirun", str(number))

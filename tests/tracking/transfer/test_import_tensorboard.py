@@ -44,6 +44,35 @@ def test_each_folder_is_a_run_with_points_parameters_and_times(
     assert told == {"store": str(logs), "run_id": "version_0"}
 
 
+LEVELS = ["logs", "logs/team", "logs/team/a", "logs/team/../team/a", "linked/team"]
+
+
+@pytest.mark.parametrize("first", LEVELS)
+@pytest.mark.parametrize("second", LEVELS)
+def test_a_run_is_imported_once_at_whatever_folder_around_it(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, first: str, second: str
+) -> None:
+    path = begin(tmp_path / "logs" / "team" / "a")
+    add(path, 0, {"loss": 1.0})
+    (tmp_path / "linked").symlink_to(tmp_path / "logs")
+    assert list(take(base, tmp_path / first).copied.values()) == ["run_001"]
+    add(path, 1, {"loss": 0.5})
+    again = take(base, tmp_path / second)
+    assert (again.copied, list(again.present.values())) == ({}, ["run_001"])
+    assert list(again.grown.values()) == [1]
+    assert values(tracker, "run_001", "loss") == [(0, 1.0), (1, 0.5)]
+    tracker.delete_run("run_001")
+    (reason,) = take(base, tmp_path / second).left_out.values()
+    assert "it was deleted here and is in the trash as run_001" in reason
+
+
+def test_a_copy_of_a_run_in_a_folder_beside_it_is_a_run_of_its_own(base: Path, tmp_path: Path) -> None:
+    add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
+    shutil.copytree(tmp_path / "logs" / "a", tmp_path / "logs" / "b")
+    assert take(base, tmp_path / "logs").copied == {"a": "run_001", "b": "run_002"}
+    assert list(take(base, tmp_path / "logs" / "b").present.values()) == ["run_002"]
+
+
 def test_a_repeated_import_adds_what_is_new_and_repeats_no_point(
     tracker: ExperimentTracker, base: Path, tmp_path: Path
 ) -> None:
