@@ -19,6 +19,7 @@ from tracking.errors import InvalidValueError, MissingExtraError, TrackingError,
 from tracking.integrations.live import Live, refuse_others
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
+from tracking.values.checks import param_values
 from tracking.values.configs import parameters_of
 from tracking.values.plain import MAX_ELEMENTS, flat, is_omegaconf, opened, plain
 
@@ -57,6 +58,8 @@ class Logging:
             raise InvalidValueError(
                 f"log_checkpoints is {quoted(log_checkpoints)}; give True, False or 'all'"
             )
+        if not isinstance(prefix, str):
+            raise InvalidValueError(f"prefix is {quoted(prefix)}; give a text, such as 'fold_1'")
         self._experiment = experiment
         self._name: str | None = None
         self._store = store
@@ -66,6 +69,7 @@ class Logging:
         self._trainer: Callable[[], Any] = _nothing
         self._saved: dict[str, tuple[str, str]] = {}  # the best and the last file of each callback
         self._kept: dict[str, float] = {}  # when the checkpoints that were copied were written
+        self._named: set[str] = set()  # the parameters that this logger has logged
 
     @property
     def name(self) -> str | None:
@@ -85,6 +89,11 @@ class Logging:
     def save_dir(self) -> str | None:
         """The folder of the run's artifacts, where Lightning puts files that have no place of their own."""
         return str(self.live.run.artifacts_dir) if _is_first() else None
+
+    @property
+    def run(self) -> Run:
+        """The run that is logged into; it is opened if none is."""
+        return self.live.run
 
     @property
     def live(self) -> Live:
@@ -110,16 +119,33 @@ class Logging:
         """Add parameters, and log one point per metric.
 
         A network is logged as the name of its class. In a run that was open before, a text with an interpolation of
-        OmegaConf is left out: the config of a job is its parameters, resolved.
+        OmegaConf is left out: the config of a job is its parameters, resolved. A name that the run has with another value
+        keeps that, with a warning.
         """
         if not _is_first():
             return
         named = flat(_described(params))
         if not self.live.is_own:
             named = {name: value for name, value in named.items() if not _is_unresolved(value)}
+            named = self._without_others(param_values(named))
         self.live.run.log_params(named)
         if metrics:
             self.log_metrics(metrics)
+
+    def _without_others(self, named: dict[str, Any]) -> dict[str, Any]:
+        """Return parameters without those that the open run has from elsewhere with other values, which stay."""
+        run = self.live.run
+        record = ExperimentTracker(run.run_dir.parents[1]).record(run.run_id)
+        known = {} if record is None else record.params
+        for name in [each for each in named if each in known and each not in self._named]:
+            if named[name] != known[name]:
+                log.warning(
+                    "%s: the parameter %s stays %s; that of the module, %s, is not logged",
+                    run.run_id, name, quoted(known[name]), quoted(named[name]),
+                )  # fmt: skip
+                del named[name]
+        self._named |= named.keys()
+        return named
 
     def log_graph(self, model: Any, *_ignored: Any, **_ignored_too: Any) -> None:
         """Log no graph: Lightning calls this as a training starts, and the model knows the trainer, which is to stop."""

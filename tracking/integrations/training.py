@@ -32,20 +32,20 @@ class Training:
         refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run")
         self._given = (experiment, store, checked_run(run))
         self._live: Live | None = None
-        self._has_begun = self._is_held = False  # held by a block
+        self._has_begun = self._is_over = self._is_held = False  # held by a block
 
     @property
     def run(self) -> Run:
-        """The run that is logged into; it is opened if no training has begun."""
+        """The run that is logged into, after a training the one that it had; it is opened if no training has begun."""
         return self._opened().run
 
     def begin(self, params: Mapping[str, Any]) -> None:
         """Begin a training with these parameters."""
         if self._live is not None and self._has_begun and not self._is_held:
-            if self._live.is_own:
+            if self._live.is_own and not self._is_over:
                 self._live.run.finish(RunStatus.ENDED)  # the training before was left without a word
             self._live = None
-        self._has_begun = True
+        self._has_begun, self._is_over = True, False
         self.run.log_params(params)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
@@ -61,7 +61,7 @@ class Training:
         """End the training: a new run is completed, unless a block goes on."""
         if self._live is not None and not self._is_held:
             self._live.end()
-            self._live, self._has_begun = None, False
+            self._is_over = True
 
     def logs_here(self) -> bool:
         """Return whether this process logs the training: of several that train together, one does."""
@@ -76,6 +76,8 @@ class Training:
         return self._live
 
     def __enter__(self) -> Self:
+        if self._is_over:
+            self._live, self._has_begun, self._is_over = None, False, False
         self._is_held = True
         if self.logs_here():
             self._opened().hold()
@@ -84,7 +86,10 @@ class Training:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        live, self._live = self._live, None
-        self._has_begun = self._is_held = False
-        if live is not None:
-            live.__exit__(kind, error, trace)
+        self._is_held, self._has_begun, self._is_over = False, True, True
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+    def __getstate__(self) -> dict[str, Any]:
+        ended = {"_live": None, "_has_begun": False, "_is_over": False} if self._is_over else {}
+        return {**self.__dict__, **ended}  # a copy has nothing to do with a training that is over

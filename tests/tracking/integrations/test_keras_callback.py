@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,19 @@ def test_it_is_a_callback_of_keras_and_always_the_same_class() -> None:
     assert issubclass(integration.TrackingCallback, keras.callbacks.Callback)
     assert integration.TrackingCallback is integration.TrackingCallback
     assert integration.TrackingCallback.__name__ == "TrackingCallback"
+
+
+@pytest.mark.parametrize("in_block", [False, True])
+def test_an_evaluation_after_the_training_is_logged_into_its_run(
+    tracker: ExperimentTracker, base: Path, fit: Callable[..., Any], in_block: bool
+) -> None:
+    callback = integration.TrackingCallback("digits", store=base)
+    with callback if in_block else nullcontext():
+        model = fit(callback).model
+        found = model.evaluate(ROWS, LABELS, callbacks=[callback], verbose=0, return_dict=True)
+    assert len(tracker.records()) == 1
+    assert last(tracker).status.value == "completed"
+    assert points(tracker, "test_loss") == [(None, found["loss"])]
+    assert points(tracker, "test_accuracy") == [(None, found["accuracy"])]
+    assert len(points(tracker, "val_loss")) == 3
+    assert callback.run.run_id == "run_001"

@@ -93,6 +93,27 @@ def test_a_run_that_a_training_left_open_has_ended_when_the_next_one_begins(
     assert [each.status.value for each in recorded(tracker)] == ["ended", "completed"]
 
 
+def test_after_a_training_its_run_is_looked_at_and_none_is_made(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    training = Training("ctr", store=base)
+    for number in (1, 2):
+        train(training)
+        run = training.run
+        assert (run.run_id, len(recorded(tracker))) == (f"run_00{number}", number)
+        assert recorded(tracker)[-1].status.value == "completed"
+    training.run.log({"test_loss": 0.6})
+    training.end()
+    assert [each.status.value for each in recorded(tracker)] == ["completed"] * 2
+    assert recorded(tracker)[1].summary["test_loss"].last == 0.6
+    with training:
+        train(training)
+    assert (training.run.run_id, len(recorded(tracker))) == ("run_003", 3)
+    train(copy.deepcopy(training))
+    train(training)
+    assert [each.status.value for each in recorded(tracker)] == ["completed"] * 5
+
+
 def test_a_run_that_a_training_left_open_is_not_that_of_another_one(
     tracker: ExperimentTracker, base: Path
 ) -> None:
@@ -156,6 +177,28 @@ def test_loggers_of_lightning_side_by_side_have_one_run(tracker: ExperimentTrack
     assert first.live.run is second.live.run
     first.live.end()
     assert [each.status.value for each in recorded(tracker)] == ["completed"]
+
+
+def test_parameters_that_an_open_run_has_stay_beside_those_of_lightning(
+    tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracker.start_run("ctr", params={"lr": 7, "seed": 1}):
+        logger = Logging(store=base)
+        logger.log_hyperparams({"lr": 0.1, "seed": 1, "layers": 2})
+        logger.log_hyperparams({"layers": 3})  # which is its own
+        assert logger.run.run_id == "run_001"
+    assert recorded(tracker)[0].params == {"lr": 7, "seed": 1, "layers": 3}
+    assert caplog.messages == ["run_001: the parameter lr stays 7; that of the module, 0.1, is not logged"]
+    logger = Logging("own", store=base)
+    for lr in (0.1, 0.2):
+        logger.log_hyperparams({"lr": lr})
+    logger.live.end()
+    assert recorded(tracker)[1].params == {"lr": 0.2}
+
+
+def test_a_prefix_is_a_text() -> None:
+    with pytest.raises(InvalidValueError, match="prefix is 5; give a text"):
+        Logging(prefix=5)  # type: ignore[arg-type]
 
 
 def test_trainings_in_threads_have_a_run_each(tracker: ExperimentTracker, base: Path) -> None:
