@@ -10,6 +10,7 @@ from tracking.cli.columns import ExperimentArgument, FilterOption
 from tracking.cli.search import runs_of
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.targets import writing_output
 from tracking.errors import TrackingError, UnknownRunError
 from tracking.extras import require
 from tracking.metrics.history import read_history
@@ -122,7 +123,8 @@ def plot(
         along=along,
         params=params or (),
     )
-    write_figure(path, figure)
+    with writing_output(store, target):
+        write_figure(path, figure)
     shown = place.paths.named / path.name if target is None else path  # as the store was named, not resolved
     if as_json:
         output.say_json({"path": str(shown), "kind": kind, "runs": [run.run_id for run in drawn]})

@@ -1,6 +1,6 @@
 """Export of runs as tables and to other trackers, and import of runs from another store and from other programs."""
 
-from tracking.transfer.formats import SourceFormat, open_source, recognise
+from tracking.transfer.formats import SourceFormat, open_source, recognise, refuse_unknown
 from tracking.transfer.found_runs import GrowingSource, Source
 from tracking.transfer.imports import Imported, import_runs, select
 from tracking.transfer.mlflow.exported import Exported
@@ -31,6 +31,7 @@ __all__ = [
     "open_source",
     "open_study",
     "recognise",
+    "refuse_unknown",
     "run_table",
     "select",
     "write_table",

@@ -27,6 +27,16 @@ class SourceFormat(StrEnum):
     HYDRA = "hydra"
 
 
+# What each of them is given to read.
+PLACES = {
+    SourceFormat.PODIUM: "a store, which has a folder runs",
+    SourceFormat.MLFLOW: "mlflow.db or mlruns",
+    SourceFormat.TENSORBOARD: "the folder that holds event files",
+    SourceFormat.WANDB: "the folder wandb or a file run-ID.wandb",
+    SourceFormat.OPTUNA: "a database or the file of a journal",
+    SourceFormat.HYDRA: "multirun or outputs",
+}
+
 OURS_OR_MLFLOW = (SourceFormat.PODIUM, SourceFormat.MLFLOW)  # whose runs have readers of another kind
 
 
@@ -60,6 +70,18 @@ def recognise(source: str) -> SourceFormat | None:
             f"{quoted(source)} holds runs of {' and '.join(found)}; say which to import with --from"
         )
     return found[0] if found else None
+
+
+def refuse_unknown(source: str) -> None:
+    """Raise TrackingError, which says what can be imported, for a path where nothing was recognised, unless it is a store."""
+    path = check_path("source", source.removeprefix("sqlite:///"), example="runs")
+    if (path / "runs").is_dir():
+        return
+    wanted = "; ".join(f"{form}: {place}" for form, place in PLACES.items())
+    if not path.exists():
+        raise InvalidValueError(f"there is no file or folder {str(path)!r}; what can be imported is {wanted}")
+    kind = "folder" if path.is_dir() else "file"
+    raise TrackingError(f"the {kind} {str(path)!r} is nothing that can be imported: {wanted}")
 
 
 def _of_file(path: Path) -> SourceFormat | None:

@@ -14,7 +14,7 @@ from tracking.transfer.origin import Origin
 from tracking.values import timestamps
 from tracking.values.checks import metric_value, param_values, step_value, tag_values
 from tracking.values.jsontext import readable
-from tracking.values.names import check_label
+from tracking.values.names import check_label, fitted_label
 from tracking.values.secrets import masked_text
 from tracking.version import __version__
 
@@ -130,7 +130,7 @@ def ready_run(found: FoundRun, place: str) -> Ready:
     entry = {
         "version": __version__,
         "uid": found.item.origin.uid,
-        "experiment_name": check_label("experiment name", found.item.experiment),
+        "experiment_name": check_label("experiment name", fitted_label(found.item.experiment)),
         "created_at": clock.text(found.created),
         "finished_at": clock.text(finished),
         "status": found.status,

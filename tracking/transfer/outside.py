@@ -23,7 +23,7 @@ from tracking.transfer.taking import (
     take_each,
     write_content,
 )
-from tracking.values.names import check_artifact
+from tracking.values.names import check_artifact, fitted_label
 
 Wait = Callable[[], bool]  # waits for a while; returns whether to look again
 Tell = Callable[[Imported], object]
@@ -176,7 +176,8 @@ def _grow(
 
 
 def _chosen(source: Source, experiment_name: str | None, query: str, outcome: Imported) -> list[Item]:
-    items = [item for item in source.items() if experiment_name in (None, item.experiment)]
+    chosen = None if experiment_name is None else fitted_label(experiment_name)
+    items = [item for item in source.items() if chosen in (None, fitted_label(item.experiment))]
     if experiment_name is None:
         outcome.left_out |= source.damaged
     if query.strip():

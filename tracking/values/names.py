@@ -149,6 +149,12 @@ def check_label(kind: str, name: Any) -> str:
     return text
 
 
+def fitted_label(name: str, otherwise: str = "unnamed") -> str:
+    """Return a name that another program gave as `check_label` takes it: with what it refuses escaped, as `\\x1b`."""
+    escaped = _UNFIT.sub(lambda found: repr(found[0])[1:-1], name)
+    return composed(escaped) if escaped.strip() else otherwise
+
+
 def distinct(kind: str, found: dict[str, Any], given: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
     """Return what was found under checked names; raise InvalidNameError where two that were given are the same name."""
     if len(found) < len(given):

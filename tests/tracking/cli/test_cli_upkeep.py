@@ -166,7 +166,7 @@ def test_gc_says_what_it_frees_and_a_dry_run_only_says_it(store: Path, say: Say)
         (["list", "--store", ""], 1, "the store '' does not exist"),
         (["export", "--format", "parquet"], 2, "Parquet is a binary format; name a file with --output"),
         (["export", "--histories", "--columns", "run_id"], 2, "--histories has fixed columns"),
-        (["import", "absent"], 2, "there is no store 'absent'"),
+        (["import", "absent"], 2, "there is no file or folder 'absent'"),
     ],
 )
 def test_a_wrong_word_is_answered_in_one_line(

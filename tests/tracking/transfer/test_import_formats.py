@@ -48,6 +48,33 @@ def test_a_folder_of_two_programs_asks_which_one_is_meant(tmp_path: Path, base: 
     assert say(*words, "tensorboard")[1].startswith("Imported 1 run (run)")
 
 
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("logs/run/events.out.tfevents.1.x", "file"),
+        ("empty.db", "file"),
+        ("script.py", "file"),
+        ("random.bin", "file"),
+        ("broken.wandb", "file"),
+        ("empty", "folder"),
+    ],
+)
+def test_what_nothing_recorded_is_answered_with_what_can_be_imported(
+    tmp_path: Path, base: Path, say: Say, place: str, kind: str
+) -> None:
+    write_events(tmp_path / "logs" / "run")
+    for name, content in (("empty.db", b""), ("script.py", b"import x"), ("random.bin", bytes(range(256)))):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "broken.wandb").write_bytes(b"no")
+    (tmp_path / "empty").mkdir()
+    code, out, err = say("import", str(tmp_path / place), "--store", str(base))
+    assert (code, out) == (1, "")
+    assert f"the {kind} '{tmp_path / place}' is nothing that can be imported: podium: a store" in err
+    assert all(f"{form}: " in err for form in SourceFormat)
+    assert err.count("\n") == 1
+    assert not base.exists()
+
+
 def test_a_folder_named_runs_is_no_store_if_it_is_said_so(tmp_path: Path, base: Path, say: Say) -> None:
     write_events(tmp_path / "project" / "runs" / "a")
     words = ("import", str(tmp_path / "project"), "--store", str(base))

@@ -97,6 +97,33 @@ def test_trials_of_a_storage_become_runs_and_the_storage_stays_as_it_was(
     assert take(base, str(storage)) == Imported(present=outcome.copied)
 
 
+@pytest.mark.parametrize(
+    ("name", "fitted"),
+    [
+        ("weird \x1b name", "weird \\x1b name"),
+        ("two\nlines\ttab", "two\\nlines\\ttab"),
+        ("bidi \u202e x", "bidi \\u202e x"),
+        ("  ", "unnamed"),
+        ("été 漢字/x", "été 漢字/x"),
+    ],
+)
+def test_a_study_whose_name_no_experiment_can_have_is_imported_under_it_escaped(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say, name: str, fitted: str
+) -> None:
+    study_of(f"sqlite:///{tmp_path / 'study.db'}", name=name)
+    words = ("import", str(tmp_path / "study.db"), "--store", str(base))
+    code, out, err = say(*words)
+    assert (code, err) == (0, "")
+    assert out.startswith("Imported 3 runs (")
+    assert {run.experiment_name for run in tracker.records()} == {fitted}
+    assert {run.tags["optuna.study"] for run in tracker.records()} == {name}
+    assert say(*words, "--experiment", fitted)[1].startswith("Imported no runs\nHere already: 3 runs")
+    shown = say("show", "run_001", "--store", str(base))[1]
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert len([line for line in shown.splitlines() if line.startswith("Tags: ")]) == 1
+    assert "optuna.state=complete" in shown.partition("Tags: ")[2].splitlines()[0]
+
+
 def test_a_study_at_hand_and_its_storage_are_the_same_runs(base: Path, tmp_path: Path) -> None:
     study = study_of(database(tmp_path / "study.db"))
     outcome = import_source(base, open_study(study))

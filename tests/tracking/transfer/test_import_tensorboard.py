@@ -66,6 +66,20 @@ def test_a_run_is_imported_once_at_whatever_folder_around_it(
     assert "it was deleted here and is in the trash as run_001" in reason
 
 
+@pytest.mark.parametrize(
+    "name", ["ends\n", "a\nStatus: failed", "tab\t", "red \x1b[31m", "cr\r", "\u2028 line", "\x9b0m"]
+)
+def test_the_name_of_a_folder_is_shown_on_one_line(base: Path, tmp_path: Path, say: Say, name: str) -> None:
+    add(begin(tmp_path / "logs" / name), 0, {"loss": 1.0})
+    take(base, tmp_path / "logs")
+    code, out, err = say("show", "run_001", "--store", str(base))
+    assert (code, err) == (0, "")
+    assert all(char.isprintable() or char == "\n" for char in out)
+    tags, after = (line for line in out.splitlines() if line.startswith(("Tags: ", "Folder: ")))
+    assert tags == f"Tags: tensorboard.run={repr(name)[1:-1]}"
+    assert after.startswith("Folder: ")
+
+
 def test_a_copy_of_a_run_in_a_folder_beside_it_is_a_run_of_its_own(base: Path, tmp_path: Path) -> None:
     add(begin(tmp_path / "logs" / "a"), 0, {"loss": 1.0})
     shutil.copytree(tmp_path / "logs" / "a", tmp_path / "logs" / "b")

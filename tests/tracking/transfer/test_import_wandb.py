@@ -39,6 +39,33 @@ def values(tracker: ExperimentTracker, name: str) -> list[tuple[Any, Any]]:
     return [(point["step"], point["value"]) for point in found["metrics"][name]]
 
 
+@pytest.mark.parametrize(
+    "media",
+    [
+        {
+            "img._type": "table-file",
+            "img.size": 64,
+            "img.nrows": 2,
+            "img.ncols": 3,
+            "img.path": "media/x.json",
+        },
+        {"val.img._type": "images/separated", "val.img.width": 3, "val.img.count": 2},
+        {"img": {"_type": "table-file", "size": 64}},
+        {"h._type": "histogram", "h.bins": [1, 2], "h.count": 3},
+        {"deep.er.one._type": "html-file", "deep.er.one.size": 3, "deep.er.one.more.n": 4},
+    ],
+)
+def test_what_stands_for_media_is_no_metric(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, media: dict[str, Any]
+) -> None:
+    logged = {**media, "loss": 0.5, "imgs.size": 3, "own.n": 1}
+    summary = bytes_field(3, items({**logged, "best.auc": 0.7}))
+    outcome = take(base, write(tmp_path, run(), row(0, logged), summary, exit_code(0)))
+    assert outcome.damaged == {}
+    assert set(tracker.records()[0].summary) == {"loss", "imgs.size", "own.n", "best.auc"}
+    assert list(outcome.notes) == ["texts, media and tables of W&B's history are not imported"]
+
+
 def test_a_file_of_a_real_wandb_is_imported_whole(tracker: ExperimentTracker, base: Path) -> None:
     outcome = take(base, REAL)
     assert (outcome.copied, outcome.points, outcome.damaged) == ({"wandb_files": "run_001"}, 22, {})
@@ -198,10 +225,10 @@ def test_whatever_is_damaged_costs_itself_and_is_named(
     code, out, _ = say("import", str(tmp_path), "--store", str(base), "--json")
     told = json.loads(out)
     assert code == 1
-    assert list(told["imported"].values()) == ["run_001"]
+    assert list(told["imported"].values()) == ["run_001", "run_002"]
+    assert [run.experiment_name for run in tracker.records()] == ["ctr", "line\\nbreak"]
     assert sorted(told["left_out"]) == [
         "offline-run-20231114_221320-nameless",
-        "offline-run-20231114_221320-project",
         "old",
     ]
     (damaged,) = told["damaged"].values()

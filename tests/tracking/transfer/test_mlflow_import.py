@@ -282,11 +282,11 @@ def test_a_source_that_is_none_is_one_sentence_that_says_what_to_give(
             tmp_path / "project" / "mlruns" / "1"
         ): f"a part of MLflow's folder; import {tmp_path}/project/mlruns, with",
         str(tmp_path / "project" / "mlruns" / "1" / FIRST): f"import {tmp_path}/project/mlruns, with",
-        str(tmp_path / "notes.txt"): "is neither a store nor a SQLite database of MLflow",
+        str(tmp_path / "notes.txt"): "is nothing that can be imported: podium: a store",
         str(tmp_path / "other.db"): "not one of MLflow: it has no table 'experiments'",
         str(tmp_path / "broken.db"): "cannot be read as a SQLite database",
         str(tmp_path / "project"): "is no store itself; import ",
-        str(tmp_path / "absent"): "there is no store",
+        str(tmp_path / "absent"): "there is no file or folder",
     }
     for source, message in cases.items():
         code, out, err = say("import", source, "--store", str(base))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tracking.cli.toolkit import output
+from tracking.cli.toolkit.targets import writing_output
 from tracking.errors import InvalidValueError
 from tracking.registry import ModelRegistry
 from tracking.registry.events import CHAMPION
@@ -30,7 +31,9 @@ def export_version(store: str, words: str, path: str | None, by: str | None, *, 
     """Write a version to a folder or an archive, by default a folder of its name, and say where it is."""
     registry = ModelRegistry(store)
     version = registry.find(words)
-    target = registry.export(words, path or f"{version.name}-v{version.version}", by=by)
+    given = path or f"{version.name}-v{version.version}"
+    with writing_output(store, given):
+        target = registry.export(words, given, by=by)
     if as_json:
         output.say_json({"name": version.name, "version": version.version, "path": target})
     else:

@@ -24,6 +24,7 @@ MOST_RANGES = 100  # of run ids in a list; a longer one is cut after HEAD of the
 HEAD = 10
 
 LEFT_OUT = "left out: "
+DESCRIPTION = "Description"  # the fact that may have several lines
 
 _log = logging.getLogger("tracking")
 
@@ -71,12 +72,16 @@ def title(text: str) -> None:
 
 
 def say_facts(facts: Mapping[str, Any], headline: str = "") -> None:
-    """Write a line per fact that is not None, under a headline if there is one; write nothing if there are no facts."""
+    """Write a line per fact that is not None, under a headline if there is one; write nothing if there are no facts.
+
+    The end of a line in a fact is escaped, as other control characters are; a description has as many lines as it has.
+    """
     known = {name: fact for name, fact in facts.items() if fact is not None}
     if headline and known:
         say(f"\n{headline}:")
     for name, fact in known.items():
-        say(f"{'  ' if headline else ''}{name}: {show(fact)}")
+        text = show(fact)
+        say(f"{'  ' if headline else ''}{one_line(name)}: {text if name == DESCRIPTION else one_line(text)}")
 
 
 def warn(text: str) -> None:

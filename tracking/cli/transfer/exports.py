@@ -15,6 +15,7 @@ from tracking.cli.registry.exchange import (
 )
 from tracking.cli.toolkit import output
 from tracking.cli.toolkit.options import DEFAULT_STORE, JsonOption, StoreOption
+from tracking.cli.toolkit.targets import writing_output
 from tracking.errors import InvalidValueError, TrackingError, quoted
 from tracking.search.run_list import RunList
 from tracking.store.store import Store
@@ -112,7 +113,7 @@ def export(
     runs = _found(store, experiment, query)
     ids = [run.run_id for run in runs]
     table = history_table(Store(store), ids) if histories else run_table(runs, columns)
-    return _write(table, path, kind, "points" if histories else "runs", exact=exact)
+    return _write(store, table, path, kind, "points" if histories else "runs", exact=exact)
 
 
 def _found(store: str, experiment: str | None, query: str | None) -> RunList:
@@ -133,7 +134,8 @@ def _refuse_for_events(path: str | None, options: Mapping[str, object]) -> None:
 
 
 def _write_events(store: str, runs: RunList, path: str, *, as_json: bool) -> int:
-    outcome = export_to_tensorboard(Store(store), runs, Path(path))
+    with writing_output(store, path):
+        outcome = export_to_tensorboard(Store(store), runs, Path(path))
     if as_json:
         output.say_json(vars(outcome))
     else:
@@ -148,11 +150,12 @@ def _write_events(store: str, runs: RunList, path: str, *, as_json: bool) -> int
     return 1 if outcome.left_out else 0
 
 
-def _write(table: Table, path: str | None, kind: TableFormat, what: str, *, exact: bool) -> int:
+def _write(store: str, table: Table, path: str | None, kind: TableFormat, what: str, *, exact: bool) -> int:
     if path is None:
         write_text(table, sys.stdout, kind, exact=exact)
     else:
-        count = write_table(table, Path(path), kind, exact=exact)
+        with writing_output(store, path):
+            count = write_table(table, Path(path), kind, exact=exact)
         # Stdout is for tables.
         sys.stderr.write(f"Wrote {count} {what} to {output.safe(path)}\n")
     return 0

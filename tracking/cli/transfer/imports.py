@@ -27,6 +27,7 @@ from tracking.transfer import (
     open_mlflow,
     open_source,
     recognise,
+    refuse_unknown,
     select,
 )
 from tracking.transfer.mlflow.foreign import ForeignStore
@@ -129,6 +130,8 @@ def import_store(
 
 def _import_runs(wanted: _Wanted, other: str, kind: SourceFormat | None) -> int:
     mlflow = open_mlflow(other) if kind in (None, SourceFormat.MLFLOW) else None
+    if kind is None and mlflow is None:
+        refuse_unknown(other)
     if kind is SourceFormat.MLFLOW and mlflow is None:
         raise TrackingError(
             f"{quoted(other)} is no MLflow: name its database (mlflow.db) or its folder (mlruns)"

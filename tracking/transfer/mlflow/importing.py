@@ -63,7 +63,6 @@ def open_mlflow(source: str) -> ForeignStore | None:
             raise TrackingError(f"{str(path)!r} is neither a file nor a folder; name {' or '.join(HINTS)}")
         if is_database(path):
             return DatabaseFile(path)
-        raise TrackingError(f"{str(path)!r} is neither a store nor a SQLite database of MLflow")
     return None
 
 

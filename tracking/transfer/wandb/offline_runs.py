@@ -36,6 +36,8 @@ TEXTS = {
 }  # of RunRecord
 RUN_CONFIG, RUN_TAGS, START = 4, 10, 17
 SUFFIX = ".wandb"
+MEDIA = "_type"  # the key that W&B puts into what stands for a table, an image or the like
+MOST_LEVELS = 100
 SUMMARY_FILE = "wandb-summary.json"
 NOT_ENDED = "it has no end: it is running, or was killed; if it has ended, add --running"
 
@@ -204,20 +206,37 @@ def _add_points(found: FoundRun, content: _Content) -> None:
     others = 0
     for row in content.rows:
         step, moment = row.get("_step"), milliseconds_of(_number(row.get("_timestamp")) or 0.0)
+        media = tuple(f"{name.removesuffix(MEDIA)}" for name in row if name.endswith(f".{MEDIA}"))
+        others += len(media)
         for name, value in row.items():
-            if name.startswith("_"):
+            if name.startswith("_") or f"{name}.".startswith(media):
                 continue
             number = _number(value)
             if number is None:
                 others += 1
             else:
                 found.points.setdefault(name, []).append(Point(step, number, moment))
-    for name, value in _flat("summary", content.summary, found.damaged).items():
+    for name, value in _flat("summary", _without_media(content.summary), found.damaged).items():
         number = _number(value)
         if number is not None and not name.startswith("_") and name not in found.points:
             found.points[name] = [Point(None, number, found.finished)]
     if others:
         found.notes.append("texts, media and tables of W&B's history are not imported")
+
+
+def _is_media(value: Any) -> bool:
+    """Return whether a value is what W&B writes of a table, an image or the like: its file, its size and so on."""
+    return isinstance(value, dict) and isinstance(value.get(MEDIA), str)
+
+
+def _without_media(values: dict[str, Any], levels: int = MOST_LEVELS) -> dict[str, Any]:
+    found = {name: value for name, value in values.items() if not _is_media(value)}
+    if not levels:
+        return found  # which `flat` refuses
+    return {
+        name: _without_media(value, levels - 1) if isinstance(value, dict) else value
+        for name, value in found.items()
+    }
 
 
 def _flat(what: str, values: dict[str, Any], damaged: list[str]) -> dict[str, Any]:
