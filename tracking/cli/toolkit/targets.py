@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracking.errors import InvalidValueError, StoreUnwritableError
 from tracking.paths import StorePaths
-from tracking.store.store import Store
+from tracking.values.names import check_path
 
 
 @contextmanager
@@ -19,7 +19,7 @@ def writing_output(store: str | os.PathLike[str], path: str | os.PathLike[str] |
     if path is None:
         yield
         return
-    if _is_own(Store(store).paths, Path(path)):
+    if _is_own(StorePaths(check_path("store", store, example="experiments")), Path(path)):
         raise InvalidValueError(
             f"--output {str(path)!r} is among the store's own files; name a place outside of them"
         )
