@@ -131,7 +131,7 @@ def test_a_training_logs_into_the_run_that_is_open_which_goes_on(
         assert only(tracker).status == "running"
     record = only(tracker)
     assert {"train/loss_step", "train/loss_epoch", "val/loss", "epoch"} == set(record.summary)
-    assert record.params == {"lr": 0.2}
+    assert record.params == {"lr": 1}
     assert steps(tracker, "train/loss_step") == [1, 3, 5, 7, 9, 11]
     assert steps(tracker, "val/loss") == [3, 7, 11]
 
