@@ -56,7 +56,6 @@ import hydra
 from hydra.core.config_store import ConfigStore
 
 node = {"defaults": ["_self_", {"override hydra/sweeper": "podium"}, {"override hydra/launcher": "podium"}], "x": 1}
-ConfigStore.instance().store(name="config", node=node)
 
 
 def check(cfg):
@@ -68,7 +67,8 @@ def main(cfg):
     return 1.0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the check imports this once more, and Hydra 1.4 warns of a config that is stored twice
+    ConfigStore.instance().store(name="config", node=node)
     main()
 """
     answer = run_script(script, "-m", "x=1,2", "hydra.sweeper.name=mine", "hydra.sweeper.check=app.check")
