@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -36,13 +36,16 @@ class DatabaseFile:
         self.place = place
         self.damaged: dict[str, str] = {}
         regular.refuse_odd(place)
-        with self._reading():
-            self._sql = sqlite3.connect(f"file:{quote(str(place.absolute()))}?mode=ro", uri=True)
-            self._sql.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, regular.MAX_BYTES)
-            # the file may hold views and functions of anybody's
-            self._sql.execute("PRAGMA trusted_schema = OFF")
-            self._sql.text_factory = lambda text: text.decode(errors="replace")
-        self._check_tables()
+        with ExitStack() as refused:  # closes what is no such store
+            with self._reading():
+                self._sql = sqlite3.connect(f"file:{quote(str(place.absolute()))}?mode=ro", uri=True)
+                refused.callback(self._sql.close)
+                self._sql.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, regular.MAX_BYTES)
+                # the file may hold views and functions of anybody's
+                self._sql.execute("PRAGMA trusted_schema = OFF")
+                self._sql.text_factory = lambda text: text.decode(errors="replace")
+            self._check_tables()
+            refused.pop_all()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
