@@ -56,8 +56,8 @@ class StockExecutor:
     """An `Executor` that drives the launcher of `config`, whose ``hydra.sweep.dir`` is the sweep's folder.
 
     It takes all jobs at once, because a batch has consecutive numbers. If the launcher raises, the runs of the batch
-    decide the outcomes of its jobs. So it runs no search: `run` refuses a judge. `stop` interrupts the launcher when it is called in the launcher's thread, as a
-    signal handler is; jobs that were submitted elsewhere keep running.
+    decide the outcomes of its jobs. So it runs no search: `run` refuses a judge. `stop` interrupts the launcher when it is
+    called in the launcher's thread, as a signal handler is; jobs that were submitted elsewhere keep running.
     """
 
     def __init__(

@@ -54,9 +54,9 @@ def log_search(
     has `failed`. The best one has the tag `best`; that of the first candidate is the tag `sklearn.first_run` of all. Of a
     halving search, the points of a candidate have the resources as their step, and one that was left behind is `pruned`.
 
-    Into a run that is given or open, and in a job of a sweep, the whole search goes into that one run: a point per row of `cv_results_`, all of it as the artifact
-    `cv_results.json`, and of the best candidate `best_score` and the parameters `best.NAME`. Raise InvalidValueError for a
-    search that was not fitted.
+    Into a run that is given or open, and in a job of a sweep, the whole search goes into that one run: a point per row of
+    `cv_results_`, all of it as the artifact `cv_results.json`, and of the best candidate `best_score` and the parameters
+    `best.NAME`. Raise InvalidValueError for a search that was not fitted.
     """
     results = _results_of(search)
     candidates = _candidates(results, str(getattr(search, "resource", SAMPLES)))
@@ -105,9 +105,8 @@ def _candidates(results: Mapping[str, Any], resource: str) -> list[_Candidate]:
         kept = param_values({name: _kept(value) for name, value in params.items()})
         key: Any = row
         if _ITERATION in results and resource == SAMPLES:
-            key = id(
-                params
-            )  # a halving search has a candidate in each of its iterations, as one and the same dict
+            # a halving search has a candidate in each of its iterations, as one and the same dict
+            key = id(params)
         elif _ITERATION in results:
             # here as a copy with more of the resource; equal ones of one iteration are told apart by their order
             same = jsontext.encode({name: value for name, value in kept.items() if name != resource})

@@ -58,7 +58,8 @@ class Node(Protocol):
     def close(self, *, for_good: bool = False) -> None:
         """End the process and all that it started, by force, and wait until it has gone, if its machine can be reached.
 
-        With `for_good` its place gets no other node. Without, as when a node is silent, it gets one once it can. A `receive` that waits in another thread raises `NodeLostError`. May be called again, and from any thread.
+        With `for_good` its place gets no other node. Without, as when a node is silent, it gets one once it can. A `receive`
+        that waits in another thread raises `NodeLostError`. May be called again, and from any thread.
         """
 
 
