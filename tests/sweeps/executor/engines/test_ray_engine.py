@@ -321,7 +321,7 @@ def test_an_engine_that_is_closed_at_once_leaves_nothing() -> None:
     before = below()
     engine = RayEngine(RaySettings(), 1.0)
     engine.close()
-    assert below() == before
+    assert below() <= before  # what was left of others may have ended
 
 
 def test_a_ray_that_cannot_be_reached_is_named() -> None:
@@ -341,7 +341,7 @@ def test_a_device_that_this_machine_lacks_is_named() -> None:
     ):
         next(engine.nodes(command()))
     engine.close()
-    assert below() == before
+    assert below() <= before  # what was left of others may have ended
 
 
 def test_when_ray_has_gone_the_nodes_are_lost_and_the_engine_says_so() -> None:
