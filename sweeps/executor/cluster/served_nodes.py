@@ -97,6 +97,8 @@ class Serving:
             for slot in link.slots:
                 heapq.heappush(self._free, slot)
         count = self._dealing.lose(link, link.name, self._places())
+        if link.refusal is not None:  # by itself or by its engine, whose process may still run
+            link.node.close(for_good=True)
         if self._dealing.is_over:
             return
         if link.refusal is not None:
