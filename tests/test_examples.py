@@ -143,7 +143,7 @@ def test_lightgbm_logs_each_training_up_to_its_early_stop_and_a_score_after_it(t
 @pytest.mark.slow
 def test_keras_logs_each_fit(tmp_path: Path) -> None:
     if importlib.util.find_spec("keras") is None:  # an import would choose its backend
-        pytest.skip("needs keras")
+        pytest.skip("Keras is not installed; make test-integrations has it")
     folder = Path(shutil.copytree(EXAMPLES / "keras", tmp_path / "app"))
     follow(folder / "README.md", folder)
     runs = recorded(folder)
@@ -189,8 +189,6 @@ def test_an_example_of_the_trainer_trains_sweeps_promotes_and_predicts(
 
 @pytest.mark.slow
 def test_a_lightning_hydra_project_ends_with_lightnings_metrics_in_the_leaderboard(tmp_path: Path) -> None:
-    if importlib.util.find_spec("lightning") is None:
-        pytest.skip("needs lightning")
     source = EXAMPLES / "lightning_hydra"
     assert not [file for file in source.glob("src/*.py") if "import tracking" in file.read_text()]
     told = "".join(file.read_text() for file in source.glob("configs/**/*.yaml"))
@@ -217,7 +215,7 @@ def test_a_lightning_hydra_project_ends_with_lightnings_metrics_in_the_leaderboa
 @pytest.mark.slow
 def test_the_huggingface_trainer_logs_into_the_runs_of_the_jobs(tmp_path: Path) -> None:
     if importlib.util.find_spec("transformers") is None:
-        pytest.skip("needs transformers and accelerate")
+        pytest.skip("transformers is not installed; make test-integrations has it")
     folder = Path(shutil.copytree(EXAMPLES / "huggingface", tmp_path / "app"))
     follow(folder / "README.md", folder)
     plain, searched = sorted(folder.glob("experiments/sweeps/*"))

@@ -39,7 +39,7 @@ class Following:
     """Logs what the Trainer logs into `run`, else into the run that is open, else into a new one.
 
     In a sweep that is the run of the job. A new run is one of `experiment`, by default the name of the script, in `store`,
-    by default that of the sweep, else `experiments`. It ends with the training, and an evaluation after it goes on with it; a
+    by default that of the sweep, else `experiments`. It ends with the training, and a later evaluation logs into it; a
     further training has a run of its own. In ``with callback:`` one run holds all, and ends as failed or killed by what
     leaves the block. Without the block the Trainer tells nobody of an error: the run is open until the process ends, which
     then fails it. A run that was open before goes on.

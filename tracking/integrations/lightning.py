@@ -33,7 +33,7 @@ class Logging:
     """Logs a training of Lightning into `run`, else into the run that is open, else into a new one.
 
     In a sweep that is the run of the job. A new run is one of `experiment`, by default the name of the script, in `store`,
-    by default that of the sweep, else `experiments`. It ends with the training, and a later test goes on with it; a run that
+    by default that of the sweep, else `experiments`. It ends with the training, and a later test logs into it; a run that
     was open before goes on. What is asked to stop, by a user or by its sweep, stops the training.
 
     Metrics keep Lightning's names and steps, after `prefix` and a slash. Hyper-parameters are parameters, nested keys joined

@@ -38,7 +38,7 @@ ray.cloudpickle.register_pickle_by_value(ray_actor)
 class Wanted(NamedTuple):
     """The nodes to start: what an actor takes of Ray, how many there are at most, and what their processes get.
 
-    The jobs of a node whose machine is gone have ended after `hold_s` without a word from here.
+    A node that hears nothing from here has ended its jobs after `hold_s`.
     """
 
     command: NodeCommand

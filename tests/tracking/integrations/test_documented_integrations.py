@@ -33,7 +33,7 @@ def section(title: str) -> str:
 def test_the_snippet_of_a_section_logs_completed_runs(title: str, tmp_path: Path) -> None:
     module, metric = METRIC[title]
     if importlib.util.find_spec(module) is None:
-        pytest.skip(f"needs {module}")
+        pytest.skip(f"{module} is not installed; make test-integrations has it")
     (snippet,) = re.findall(r"^```python\n(.*?)^```", section(title), re.DOTALL | re.MULTILINE)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "torch"}
     answer = subprocess.run(

@@ -307,7 +307,7 @@ def test_what_is_given_as_a_run_is_one_that_has_not_ended(
     with pytest.raises(InvalidValueError, match="run is run_001, which has ended; give an open run"):
         made(run=run)
     opened = tracker.open_run("run_001")
-    made(run=opened)  # it goes on with what is logged
+    made(run=opened)  # opened again, it may be logged into
     opened.log({"loss": 1.0})
     made(run=run)
     opened.finish()

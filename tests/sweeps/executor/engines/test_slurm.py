@@ -323,7 +323,6 @@ def test_jobs_of_a_batch_job_of_one_s_own_go_on_elsewhere_when_slurm_warns_it_an
     wait_for(lambda: slurm.batch_jobs() == [])
 
 
-@pytest.mark.skipif(find_spec("submitit") is None, reason="hydra-submitit-launcher is not installed")
 def test_the_stock_launcher_of_submitit_runs_a_sweep(
     slurm: Slurm, tmp_path: Path, board_at_home: Callable
 ) -> None:
