@@ -1,6 +1,6 @@
 """One line that logs: into the run that is open, else into one of its own.
 
-`log({"loss": 0.5})` needs nothing before it. `Live` counts steps and ends its run, with the calls that DVCLive has.
+`log({"loss": 0.5})` needs nothing before it. `Live` counts steps and ends its run; its calls have the names that DVCLive gives them.
 """
 
 import sys

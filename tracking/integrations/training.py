@@ -13,6 +13,11 @@ from tracking.records import RunStatus
 from tracking.run import Run
 
 
+def callback_of(own: type["Training"], base: type, module: str) -> type:
+    """Return the class `TrackingCallback` of a module: `own` and the framework's base class in one."""
+    return type("TrackingCallback", (own, base), {"__module__": module, "__doc__": own.__doc__})
+
+
 class Training:
     """Logs a training into `run`, else into the run that is open, else into a new one of `experiment` in `store`; see `Live`.
 

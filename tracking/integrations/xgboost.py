@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tracking.integrations.training import Training
+from tracking.integrations.training import Training, callback_of
 from tracking.values.floats import shortened
 from tracking.values.plain import flat
 
@@ -154,8 +154,6 @@ def _base() -> Any:
 def __getattr__(name: str) -> Any:
     if name != "TrackingCallback":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    made = type(
-        name, (_TrackingCallback, _base()), {"__module__": __name__, "__doc__": _TrackingCallback.__doc__}
-    )
+    made = callback_of(_TrackingCallback, _base(), __name__)
     globals()[name] = made  # so that it is the same one the next time, for pickles too
     return made

@@ -33,6 +33,7 @@ MOST_VALUES = 100_000  # of one YAML file
 MOST_LEVELS = 5  # from the folder of a job up to that of its sweep
 FOLDER_TAG = "hydra.folder"
 NO_STATUS = "Hydra keeps no status; the run has the status ended"
+TRACKED = "podium has tracked the job as it ran; this is a second run of it"
 
 _STAMP = re.compile(
     rb"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\]"
@@ -87,6 +88,9 @@ class HydraJobs:
         found.overrides = [str(each) for each in given] if isinstance(given, list) else []
         found.files = {path.name: path for path in logs}
         _add_events(found, folder)
+        callbacks = self._settings[item.name].get("callbacks")
+        if isinstance(callbacks, Mapping) and "podium" in callbacks:
+            found.notes.append(TRACKED)
         value = _best_value(folder, found.overrides, found.damaged)
         if value is None:
             found.notes.append(NO_STATUS)

@@ -90,8 +90,11 @@ class ForkServer:
         server = take_or_start(conditions, preparation.asked)
         weakref.finalize(self, server.end)
         with tempfile.TemporaryFile() as file, contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            pickle.dump(preparation, file)
-            file.seek(0)
+            try:
+                pickle.dump(preparation, file)
+                file.seek(0)  # which writes the rest
+            except OSError as error:  # of a file without a name
+                raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from None
             socket.send_fds(server.requests, [b"p"], [file.fileno()])
         return server
 

@@ -208,3 +208,18 @@ def test_links_pipes_and_damaged_results_cost_themselves(base: Path, tmp_path: P
         "z": 1,
     }
     assert "private" not in err
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "is_told"),
+    [("{podium: {store: null}}", True), ("{}", False), ("null", False), ("7", False)],
+)
+def test_a_job_that_was_tracked_as_it_ran_is_told_of(
+    base: Path, tmp_path: Path, callbacks: str, is_told: bool
+) -> None:
+    folder = write_job(tmp_path / "multirun")
+    with (folder / ".hydra" / "hydra.yaml").open("a") as file:
+        file.write(f"  callbacks: {callbacks}\n")
+    outcome = take(base, tmp_path / "multirun")
+    assert len(outcome.copied) == 1
+    assert ("podium has tracked the job" in " ".join(outcome.notes)) is is_told
