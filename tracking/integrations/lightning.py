@@ -12,6 +12,7 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Mapping
+from multiprocessing.context import get_spawning_popen
 from pathlib import Path, PurePath
 from typing import Any, Literal, Self
 
@@ -201,8 +202,8 @@ class Logging:
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        if _is_first():
-            _ = self.live  # one run for all trainings of the processes that get a copy
+        if get_spawning_popen() is not None and _is_first():
+            _ = self.live  # one run for all trainings of the processes that this one starts
         return {**self.__dict__, "_trainer": _nothing}
 
 

@@ -336,6 +336,16 @@ def test_a_copy_logs_into_the_same_run(tracker: ExperimentTracker, logger: Any, 
     assert (only(tracker).status.value, only(tracker).summary["loss"].count) == ("completed", 2)
 
 
+def test_a_logger_that_is_pickled_before_it_logs_opens_no_run(
+    tracker: ExperimentTracker, logger: Any
+) -> None:
+    copied = pickle.loads(pickle.dumps(logger()))
+    assert tracker.records() == []
+    copied.log_metrics({"loss": 1.0}, 0)
+    copied.finalize("success")
+    assert only(tracker).status.value == "completed"
+
+
 def test_another_choice_of_checkpoints_is_refused(logger: Any) -> None:
     with pytest.raises(InvalidValueError, match="log_checkpoints is 'best'; give True, False or 'all'"):
         logger(log_checkpoints="best")
