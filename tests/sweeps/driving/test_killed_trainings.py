@@ -15,7 +15,6 @@ COMMAND = (
     "training.learning_rate=tag(log,interval(1e-4,1e-1))", "model.dropout=interval(0,0.6)", "data.rows=1500",
     "training.epochs=6", "training.batch_size=128", "training.checkpoint_every_s=0", "sweep.n_jobs=1",
 )  # fmt: skip
-KILLS = 10
 
 
 def run(folder: Path, kill_before: int = NEVER) -> int:
@@ -41,13 +40,16 @@ def result_of(folder: Path) -> tuple[Any, ...]:
 
 
 @pytest.mark.slow
-def test_a_search_over_trainings_is_killed_ten_times_and_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(10, marks=pytest.mark.exhaustive)])
+def test_a_search_over_trainings_that_is_killed_ends_as_if_it_had_not_been(
+    tmp_path: Path, kills: int
+) -> None:
     for name in ("whole", "killed"):
         put_killer(tmp_path / name)
     whole, killed, source = tmp_path / "whole", tmp_path / "killed", random.Random(7)
     assert run(whole) == 0
     changes = int((whole / "changes").read_text())
-    kills = sum(run(killed, source.randint(5, changes // 4)) == -9 for _ in range(KILLS))
-    assert kills > KILLS // 2  # the last lives may be too short
+    killed_times = sum(run(killed, source.randint(5, changes // 4)) == -9 for _ in range(kills))
+    assert killed_times > kills // 2  # the last lives may be too short
     assert run(killed) == 0
     assert result_of(killed) == result_of(whole)

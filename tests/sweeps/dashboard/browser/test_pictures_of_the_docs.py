@@ -31,6 +31,7 @@ def test_three_pictures_are_made_and_no_page_complains(tmp_path: Path) -> None:
         assert 10_000 < len(data) < 150_000, name  # neither blank nor too much for a clone
 
 
+@pytest.mark.exhaustive  # it trains two sweeps, as the followed guide to promotion does
 @pytest.mark.timeout(900)
 def test_the_picture_of_the_verdict_is_of_a_promotion_by_the_gate(tmp_path: Path) -> None:
     done = take("verdict", tmp_path / "pictures")
