@@ -13,6 +13,7 @@ from trainer.data.load import load
 from trainer.data.tensors import Dataset
 from trainer.models.network import build_module
 from trainer.seeding import Ambient, derive, generator
+from trainer.targets import bound
 from trainer.training.loop import fit
 from trainer.training.optim import build_optimizer
 
@@ -120,10 +121,8 @@ def test_a_lent_stream_goes_on_where_it_stopped_and_comes_back_after_an_error() 
 def test_our_models_draw_all_their_weights_from_the_generator() -> None:
     for target in ("TabularClassifier", "LogisticRegression"):
         spec = {"_target_": f"trainer.models.tabular.{target}", "input_dim": 3, "cardinalities": [4, 5]}
-        from hydra.utils import instantiate
-
         torch.manual_seed(1)
         before = torch.get_rng_state()
-        module: nn.Module = instantiate(spec, _convert_="all", _partial_=True)(generator=generator(0, "init"))
+        module: nn.Module = bound("model", spec)(generator=generator(0, "init"))
         assert torch.equal(torch.get_rng_state(), before)
         assert all(each.isfinite().all() for each in module.parameters())
