@@ -7,16 +7,20 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
 import psutil
+import pytest
+from engine_processes import PACKAGES, PATIENCE_S, ROOT, wait_for
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-PATIENCE_S = 120.0
+NEEDS_RAY = [
+    pytest.mark.ray,
+    pytest.mark.timeout(500),
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
+]
 MARK = "PODIUM_TEST_RAY"  # in the environment of all that a Ray starts
 LACKING = """
 import sys
@@ -27,15 +31,6 @@ class Lacking:
 sys.meta_path.insert(0, Lacking)
 """
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    waited = threading.Event()
-    for _ in range(int(PATIENCE_S / 0.1)):
-        if condition():
-            return
-        waited.wait(0.1)
-    raise AssertionError("it does not happen")
 
 
 class StartedRay:

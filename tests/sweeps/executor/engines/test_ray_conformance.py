@@ -1,10 +1,9 @@
 """Nodes in actors of a Ray keep the contract of executors."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 
 import pytest
-from ray_started import StartedRay, started_ray
+from ray_started import NEEDS_RAY, StartedRay, started_ray
 
 from sweeps.executor.cluster.cluster_executor import ClusterExecutor
 from sweeps.executor.conformance import ExecutorConformance
@@ -14,12 +13,7 @@ from sweeps.executor.engines.ray import RayEngine
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.ray_settings import RaySettings
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
-    pytest.mark.usefixtures("hydra_restore_singletons"),
-]
+pytestmark = [*NEEDS_RAY, pytest.mark.usefixtures("hydra_restore_singletons")]
 
 
 @pytest.fixture(scope="module")

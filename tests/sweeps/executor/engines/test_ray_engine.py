@@ -1,61 +1,33 @@
 """Room in a Ray as places for nodes; the nodes here send back what they get."""
 
-import contextlib
 import os
 import signal
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterator
 
 import psutil
 import pytest
-from ray_started import PATIENCE_S, StartedRay, started_ray, wait_for
+from engine_contract import EngineContract, command, leaving, pid_of, why_lost
+from engine_processes import are_gone, wait_for, wait_until_gone
+from ray_started import NEEDS_RAY, StartedRay, started_ray
 
 from sweeps.errors import SweepError
-from sweeps.executor.cluster.engine import Node, NodeCommand, NodeLostError, NodeRefusedError
+from sweeps.executor.cluster.engine import Node, NodeRefusedError
 from sweeps.executor.engines.ray import RayEngine
 from sweeps.settings.ray_settings import RaySettings
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
-]
+pytestmark = NEEDS_RAY
 
-ECHO = """
-import os
-from sweeps.executor.cluster.frames import read_frame, write_frame
-write_frame(1, b"%d" % os.getpid())
-while (message := read_frame(0)) is not None:
-    write_frame(1, message)
+CODE = """
+from sweeps.executor.engines.ray import RayEngine
+from sweeps.settings.ray_settings import RaySettings
+engine = RayEngine(RaySettings("{address}", nodes=2), 1.0)
 """
 TELLING = """
 import os
 from sweeps.executor.cluster.frames import read_frame, write_frame
 write_frame(1, os.environ.get("{name}", "nothing").encode())
 read_frame(0)
-"""
-LEAVING = """
-import os, signal
-from sweeps.executor.cluster.frames import read_frame, write_frame
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-write_frame(1, b"%d" % os.getpid())
-signal.sigwait({signal.SIGTERM})
-write_frame(1, b"it leaves")
-"""
-EARLIER = """
-import time
-from sweeps.executor.cluster.engine import NodeCommand
-from sweeps.executor.engines.ray import RayEngine
-from sweeps.settings.ray_settings import RaySettings
-engine = RayEngine(RaySettings("{address}", nodes=2), 1.0)
-nodes = engine.nodes(NodeCommand("echoes", ("-c", {code!r})))
-for _ in range(2):
-    print(int(next(nodes).receive()), flush=True)
-print(engine._process.pid, flush=True)
-time.sleep(600)
 """
 
 
@@ -78,30 +50,15 @@ def engine_on(
     return RayEngine(RaySettings(ray.address, num_gpus=num_gpus, places=places, nodes=nodes), 1.0)
 
 
-def command(code: str = ECHO) -> NodeCommand:
-    return NodeCommand("echoes", ("-c", code))
-
-
-def pid_of(node: Node) -> int:
-    """Return the process id that a node sends first."""
-    return int(node.receive())
-
-
-def why_lost(node: Node) -> str:
-    while True:
-        try:
-            node.receive()
-        except NodeLostError as lost:
-            return str(lost)
+class TestRay(EngineContract):
+    @pytest.fixture
+    def code(self, ray: StartedRay) -> str:
+        return CODE.format(address=ray.address)
 
 
 def below() -> set[psutil.Process]:
     """Return the processes that this one has started, and those that they have."""
     return set(psutil.Process().children(recursive=True))
-
-
-def are_gone(*pids: int) -> Callable[[], bool]:
-    return lambda: not any(map(psutil.pid_exists, pids))
 
 
 def test_there_are_as_many_nodes_as_ray_has_room_for(engine: RayEngine) -> None:
@@ -121,40 +78,12 @@ def test_a_node_of_several_jobs_takes_the_room_of_all(ray: StartedRay) -> None:
     assert list(nodes) == []
 
 
-def test_messages_of_any_length_go_both_ways_in_their_order(engine: RayEngine) -> None:
-    node = next(engine.nodes(command()))
-    pid_of(node)
-    messages = [b"", b"short", os.urandom(20_000_000), *(b"%d" % number for number in range(200))]
-    for message in messages:
-        node.send(message)
-    assert [node.receive() for _ in messages] == messages
-
-
-def test_a_place_whose_node_has_died_gets_another_one_and_one_whose_node_was_closed_for_good_gets_none(
-    engine: RayEngine,
-) -> None:
-    nodes = engine.nodes(command())
-    first, second = next(nodes), next(nodes)
-    pid = pid_of(second)
-    second.close(for_good=True)
-    assert not psutil.pid_exists(pid)
-    assert why_lost(second) == "it was closed"
-    with pytest.raises(NodeLostError, match="it was closed"):
-        second.send(b"too late")
-    os.kill(pid_of(first), signal.SIGKILL)
-    assert "exit code" in why_lost(first)
-    third = next(nodes)
-    assert third.name == first.name
-    third.send(b"again")
-    assert (psutil.pid_exists(pid_of(third)), third.receive()) == (True, b"again")
-
-
 def test_a_place_whose_node_was_closed_gets_another_one(engine: RayEngine) -> None:
     nodes = engine.nodes(command())
     node, _ = next(nodes), next(nodes)
     pid = pid_of(node)
     node.close()
-    assert not psutil.pid_exists(pid)
+    assert are_gone(pid)
     assert why_lost(node) == "it was closed"
     another = next(nodes)
     assert another.name == node.name
@@ -173,7 +102,7 @@ def test_a_place_that_hangs_while_its_node_is_closed_gets_another_one(ray: Start
     assert why_lost(node) == "it was closed"
     another = next(nodes)
     assert another.name == node.name
-    wait_for(are_gone(pid))
+    wait_until_gone(pid)
     assert psutil.pid_exists(pid_of(another))
     engine.close()
 
@@ -213,19 +142,14 @@ def test_a_machine_whose_python_lacks_podium_is_refused_by_its_name(ray: Started
 
 
 def test_a_node_leaves_whose_machine_is_taken_back_in_order(engine: RayEngine, ray: StartedRay) -> None:
-    nodes = engine.nodes(command(LEAVING))
+    nodes = engine.nodes(leaving())
     next(nodes), next(nodes)
     machine = ray.add("--num-cpus=1")
     third = next(nodes)
     assert pid_of(third)
     ray.take_back(machine)
-    assert third.receive() == b"it leaves"
+    assert third.receive() == b"leaving"
     assert "its process ended with exit code 0" in why_lost(third)
-
-
-def test_a_node_that_cannot_start_is_lost_from_the_beginning_with_what_it_said(engine: RayEngine) -> None:
-    node = next(engine.nodes(command("raise SystemExit('no room here')")))
-    assert "no room here" in why_lost(node)
 
 
 def test_a_node_is_lost_with_its_actor_and_another_one_takes_the_room(engine: RayEngine) -> None:
@@ -234,7 +158,7 @@ def test_a_node_is_lost_with_its_actor_and_another_one_takes_the_room(engine: Ra
     pid = pid_of(first)
     psutil.Process(pid).parent().kill()
     assert "its actor has gone" in why_lost(first)
-    wait_for(are_gone(pid))
+    wait_until_gone(pid)
     third = next(nodes)
     assert third.name == first.name
     assert pid_of(third) != pid
@@ -252,7 +176,7 @@ def test_a_machine_that_comes_later_has_places_too_whose_nodes_are_lost_with_it(
     pid = pid_of(third)
     ray.remove(machine)
     assert "its actor has gone" in why_lost(third)
-    assert not psutil.pid_exists(pid)
+    assert are_gone(pid)
     for node in (first, second):
         node.send(b"still here")
         assert (pid_of(node) > 0, node.receive()) == (True, b"still here")
@@ -268,53 +192,6 @@ def test_a_node_sees_the_devices_that_ray_gives_it(
     devices = next(engine.nodes(command(TELLING.format(name="CUDA_VISIBLE_DEVICES")))).receive().decode()
     engine.close()
     assert len([each for each in devices.split(",") if each in {"0", "1", "2", "3"}]) == seen
-
-
-@contextlib.contextmanager
-def earlier_session(ray: StartedRay) -> Iterator[tuple["subprocess.Popen[str]", list[int]]]:
-    """Start two nodes from another process; yield it and their process ids, and that of the process that speaks to Ray."""
-    code = EARLIER.format(address=ray.address, code=ECHO)
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        pids = [int(process.stdout.readline()) for _ in range(3)]
-        assert all(map(psutil.pid_exists, pids))
-        yield process, pids
-
-
-def test_a_node_that_an_earlier_session_of_the_sweep_has_left_is_ended_first(
-    engine: RayEngine, ray: StartedRay
-) -> None:
-    with earlier_session(ray) as (process, (*pids, speaker)):
-        for each in (process.pid, speaker):
-            os.kill(each, signal.SIGSTOP)
-        node = next(engine.nodes(command()))
-        assert are_gone(*pids)()
-        assert psutil.pid_exists(pid_of(node))
-        process.kill()
-        os.kill(speaker, signal.SIGKILL)
-
-
-def test_all_ends_by_itself_when_the_process_of_its_sweep_is_killed(ray: StartedRay) -> None:
-    with earlier_session(ray) as (process, pids):
-        process.kill()
-    wait_for(are_gone(*pids))
-
-
-def test_closing_leaves_no_node_and_ends_the_iteration(ray: StartedRay) -> None:
-    engine = engine_on(ray)
-    nodes = engine.nodes(command())
-    pids = [pid_of(next(nodes)), pid_of(next(nodes))]
-    ended = threading.Event()
-
-    def iterate() -> None:
-        assert list(nodes) == []
-        ended.set()
-
-    threading.Thread(target=iterate).start()
-    engine.close()
-    engine.close()
-    assert ended.wait(PATIENCE_S)
-    assert are_gone(*pids)()
 
 
 def test_an_engine_that_is_closed_at_once_leaves_nothing() -> None:
@@ -355,4 +232,4 @@ def test_when_ray_has_gone_the_nodes_are_lost_and_the_engine_says_so() -> None:
             next(nodes)
         assert why_lost(node)
         engine.close()
-    wait_for(are_gone(pid))
+    wait_until_gone(pid)

@@ -1,76 +1,24 @@
 """A sweep on Ray ends with the leaderboard that it has on one machine, whatever happens to Ray."""
 
-import csv
-import json
-import os
 import random
 import re
 import shlex
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
+import engine_sweeps
 import psutil
 import pytest
-from ray_started import PACKAGES, StartedRay, started_ray, wait_for
+from engine_processes import PATIENCE_S, ROOT, wait_for
+from engine_sweeps import LONG, begin, board, end, end_stopped, events, kill, sweep
+from ray_started import NEEDS_RAY, StartedRay, started_ray
 
-pytestmark = [
-    pytest.mark.ray,
-    pytest.mark.timeout(500),
-    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
-]
+pytestmark = NEEDS_RAY
 
-APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
-ROOT = Path(__file__).parents[4]
-PATIENCE_S = 240.0
-GRID = ("-m", "x=0.1,0.3,0.45,0.6,0.8,0.9", "epochs=40", "hydra.sweeper.name=mine")
-SEARCH = (
-    *("-m", "x=interval(0,1)", "hydra.sweeper.mode=tpe", "hydra.sweeper.n_trials=8", "hydra.sweeper.schedule=asha"),
-    *("hydra.sweeper.name=mine", "hydra.launcher.n_jobs=1"),
-)  # fmt: skip
-LONG = ("fault=slow", "epochs=4000")
+GRID = (*engine_sweeps.GRID, "epochs=40")
+SEARCH = (*engine_sweeps.SEARCH, "hydra.launcher.n_jobs=1")
 LAUNCHER = "hydra/launcher=podium_ray"
-
-
-def begin(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    folder.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [sys.executable, *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "PYTHONPATH": PACKAGES},
-    )
-
-
-def end(process: "subprocess.Popen[str]") -> str:
-    out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, out
-    return out
-
-
-def sweep(folder: Path, *words: str) -> "subprocess.Popen[str]":
-    return begin(folder, str(APP), *words)
-
-
-def board(folder: Path) -> list[dict[str, str]]:
-    """Return the leaderboard without what depends on the clock: times, and which run got which name."""
-    with (folder / "experiments" / "sweeps" / "mine" / "leaderboard.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return [{name: value for name, value in row.items() if name not in {"run", "duration_s"}} for row in rows]
-
-
-def events(folder: Path, kind: str) -> list[dict[str, object]]:
-    try:
-        text = (folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl").read_text()
-        return [entry for entry in map(json.loads, text.splitlines()) if entry["event"] == kind]
-    except (OSError, ValueError):  # it has not begun, or writes a line
-        return []
 
 
 @pytest.fixture(scope="module")
@@ -159,38 +107,10 @@ def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
 ) -> None:
     process = sweep(tmp_path, *GRID, "fault=slow", *on(ray))
     wait_for(lambda: events(tmp_path, "finished"))
-    process.kill()
-    process.communicate()
+    kill(process)
     assert "resumed" in end(begin(tmp_path, "-m", "sweeps", "resume", "mine"))
     assert board(tmp_path) == at_home
     wait_for(lambda: not actors(ray))
-
-
-def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(tmp_path: Path) -> None:
-    process = sweep(tmp_path, *GRID, *LONG, LAUNCHER)
-    wait_for(lambda: events(tmp_path, "run"))
-    below = psutil.Process(process.pid).children(recursive=True)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130, out
-    assert "stopped by SIGINT" in out
-    assert {(each["status"], each.get("reason")) for each in events(tmp_path, "finished")} == {
-        ("killed", "stopped"),
-        ("cancelled", "stopped"),
-    }
-    _, left = psutil.wait_procs(below, 10)
-    assert [each.cmdline() for each in left] == []
-
-
-def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(tmp_path: Path) -> None:
-    process = sweep(tmp_path, *GRID, *LONG, LAUNCHER)
-    wait_for(lambda: events(tmp_path, "run"))
-    below = psutil.Process(process.pid).children(recursive=True)
-    assert len(below) > 5
-    process.kill()
-    process.communicate()
-    _, left = psutil.wait_procs(below, PATIENCE_S)
-    assert [each.cmdline() for each in left] == []
 
 
 def test_a_job_has_nothing_of_rays_own_in_its_environment(tmp_path: Path, ray: StartedRay) -> None:
@@ -200,8 +120,7 @@ def test_a_job_has_nothing_of_rays_own_in_its_environment(tmp_path: Path, ray: S
     variables = psutil.Process(pid).environ()
     assert [name for name in variables if name.startswith("RAY_")] == []
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    end_stopped(process)
 
 
 def test_the_documented_sweeps_run(tmp_path: Path) -> None:

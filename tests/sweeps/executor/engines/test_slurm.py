@@ -4,25 +4,24 @@
 """
 
 import contextlib
-import csv
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+import engine_sweeps
 import psutil
 import pytest
+from dask_started import started_dask
+from engine_processes import PACKAGES, interpreter, wait_for
+from engine_sweeps import APP, NAME, board, end, end_stopped, events
 
-APP = Path(__file__).parents[2] / "apps" / "learner" / "app.py"
-ROOT = Path(__file__).parents[4]
-PATIENCE_S = 240.0
 SLOW = ("x=0.1,0.3", "fault=slow")  # 50 ms an epoch
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "scancel", "scontrol", "squeue")
 ABSENT = [program for program in PROGRAMS if shutil.which(program) is None]
@@ -98,25 +97,13 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    waited = threading.Event()
-    for _ in range(int(PATIENCE_S / 0.2)):
-        if condition():
-            return
-        waited.wait(0.2)
-    raise AssertionError("it does not happen")
-
-
 class Slurm:
     """The daemons of a Slurm whose only node is this machine, with all their files in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "PYTHONPATH": self.path()}
+        self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf"), "PYTHONPATH": PACKAGES}
         self.daemons: list[subprocess.Popen[bytes]] = []
-
-    def path(self) -> str:
-        return os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
 
     def start(self) -> None:
         host = socket.gethostname().partition(".")[0]
@@ -181,36 +168,7 @@ def begin(slurm: Slurm, folder: Path, *words: str, is_ours: bool = True) -> "sub
         (folder / "config.yaml").write_text("\n".join(line for line in lines if "launcher: {" not in line))
     (folder / "hydra" / "launcher").mkdir(parents=True)
     (folder / "hydra" / "launcher" / "slurm.yaml").write_text(LAUNCHER)
-    return subprocess.Popen(
-        [sys.executable, "app.py", "-m", "hydra.sweeper.name=mine", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-        env=slurm.environment,
-    )
-
-
-def end(process: "subprocess.Popen[str]") -> str:
-    out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, out
-    return out
-
-
-def board(folder: Path) -> list[dict[str, str]]:
-    """Return the leaderboard without what depends on the clock: times, and which run got which name."""
-    with (folder / "experiments" / "sweeps" / "mine" / "leaderboard.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    return [{name: value for name, value in row.items() if name not in {"run", "duration_s"}} for row in rows]
-
-
-def events(folder: Path, kind: str) -> list[dict[str, object]]:
-    try:
-        text = (folder / "experiments" / "sweeps" / "mine" / "jobs.jsonl").read_text()
-        return [entry for entry in map(json.loads, text.splitlines()) if entry["event"] == kind]
-    except (OSError, ValueError):  # it has not begun, or writes a line
-        return []
+    return engine_sweeps.begin(folder, "app.py", "-m", NAME, *words, env=slurm.environment)
 
 
 @pytest.fixture
@@ -269,8 +227,7 @@ def test_ctrl_c_stops_the_sweep_gently_and_its_batch_jobs_end(slurm: Slurm, tmp_
     process = begin(slurm, folder, *SLOW, "epochs=8000", "hydra/launcher=slurm")
     wait_for(lambda: len(events(folder, "run")) == 2)
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130, out
+    end_stopped(process)
     assert {entry["status"] for entry in events(folder, "finished")} <= {"killed", "cancelled"}
     wait_for(lambda: slurm.batch_jobs() == [])
 
@@ -278,21 +235,8 @@ def test_ctrl_c_stops_the_sweep_gently_and_its_batch_jobs_end(slurm: Slurm, tmp_
 @pytest.fixture
 def scheduler(slurm: Slurm, tmp_path: Path) -> Iterator[str]:
     """The address of a scheduler of Dask."""
-    file = tmp_path / "scheduler.json"
-    command = [sys.executable, "-m", "dask", "scheduler", "--port", "0", "--no-dashboard"]
-    with (tmp_path / "scheduler.out").open("w") as out:
-        process = subprocess.Popen(
-            [*command, "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file)],
-            env=slurm.environment,
-            stdout=out,
-            stderr=out,
-        )
-    try:
-        wait_for(lambda: file.exists() and file.read_text().endswith("}"))
-        yield json.loads(file.read_text())["address"]
-    finally:
-        process.kill()
-        process.wait()
+    with started_dask(tmp_path / "dask", start=partial(interpreter, env=slurm.environment)) as dask:
+        yield dask.address
 
 
 def test_jobs_of_a_batch_job_of_one_s_own_go_on_elsewhere_when_slurm_warns_it_and_it_is_queued_again(
