@@ -13,6 +13,7 @@ from hydra._internal.callbacks import Callbacks
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path
 from hydra.types import HydraContext, RunMode
+from waiting_jobs import WaitingJobs
 
 from sweeps.executor.local import server_process
 from sweeps.executor.local.executor import LocalExecutor
@@ -56,26 +57,6 @@ def planned(folder: Path) -> tuple[Common, list[Job]]:
         jobs.append(Job(number, f"key-{number}", "hash", overrides, {}, made.folder, made.packed()))
     objective = {"metric": "val_auc", "mode": "max", "at": "best"}
     return Common(HydraContext(loader, Callbacks()), train, folder.name, objective=objective), jobs
-
-
-class Search:
-    """Jobs that wait to begin or to go on, two of them at once in one process, which further ones join."""
-
-    together = 2
-
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self.waiting = list(jobs)
-
-    def __iter__(self) -> Iterator[Job]:
-        return self
-
-    def __next__(self) -> Job:
-        if not self.waiting:
-            raise StopIteration
-        return self.waiting.pop(0)
-
-    def ready(self) -> bool:
-        return bool(self.waiting)
 
 
 def run_jobs(common: Common, jobs: Sequence[Job], judge: Any = None) -> dict[int, Outcome]:
@@ -155,7 +136,7 @@ def test_trainings_that_join_those_of_a_process_give_the_numbers_of_trainings_al
 ) -> None:
     common, jobs = planned(tmp_path)
     begun = {job.number: replace(job, group="all", until=1) for job in jobs}
-    search, events, ended = Search([*begun.values()]), list[Event](), dict[int, Outcome]()
+    search, events, ended = WaitingJobs(begun.values()), list[Event](), dict[int, Outcome]()
     settings = LauncherSettings(1, 1, (), grace_s=60.0)
     for outcome in LocalExecutor(settings, common).run(search, events.append, judge):
         ended[outcome.job] = outcome

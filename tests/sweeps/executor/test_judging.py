@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from omegaconf import DictConfig
+from waiting_jobs import WaitingJobs
 
 from sweeps.executor.conformance_app import PATIENCE_S, App, await_file
 from sweeps.executor.local.executor import LocalExecutor
@@ -240,26 +241,6 @@ def test_a_job_that_waits_ends_with_the_process_of_its_sweep_and_can_be_resumed(
     assert (run.status, run.summary["score"].count) == ("killed", 2)
 
 
-class Search:
-    """Jobs of one group, of which one is always ready; two at once share a process."""
-
-    together = 2
-
-    def __init__(self, *jobs: Job) -> None:
-        self._left = list(jobs)
-
-    def __iter__(self) -> Iterator[Job]:
-        return self
-
-    def __next__(self) -> Job:
-        if not self._left:
-            raise StopIteration
-        return self._left.pop(0)
-
-    def ready(self) -> bool:
-        return bool(self._left)
-
-
 def test_jobs_of_a_search_join_those_that_are_left_in_their_process(tmp_path: Path) -> None:
     sweep = Sweep(tmp_path)
     sweep.settings = replace(sweep.settings, n_jobs=1)
@@ -280,7 +261,7 @@ def test_jobs_of_a_search_join_those_that_are_left_in_their_process(tmp_path: Pa
             most = max(most, len(running))
 
     outcomes = {}
-    for outcome in LocalExecutor(sweep.settings, sweep.app.common).run(Search(*jobs), hear, judge):
+    for outcome in LocalExecutor(sweep.settings, sweep.app.common).run(WaitingJobs(jobs), hear, judge):
         running.discard(outcome.job)
         outcomes[outcome.job] = outcome
     statuses = {number: str(outcome.status) for number, outcome in sorted(outcomes.items())}
@@ -301,6 +282,8 @@ def test_a_job_that_joined_runs_again_alone_when_the_process_is_cut_off(tmp_path
     def judge(arrivals: Arrivals) -> dict[int, int | None]:
         return {job: 50 if level == 2 else None for job, level, _ in arrivals if job == 0}
 
-    outcomes = LocalExecutor(sweep.settings, sweep.app.common).run(Search(*jobs), sweep.events.append, judge)
+    outcomes = LocalExecutor(sweep.settings, sweep.app.common).run(
+        WaitingJobs(jobs), sweep.events.append, judge
+    )
     ended = {each.job: (str(each.status), each.attempt) for each in outcomes}
     assert ended == {0: ("completed", 2), 1: ("pruned", 1), 2: ("killed", 2)}
