@@ -15,7 +15,9 @@ import types
 from pathlib import Path
 from typing import Any
 
+import fork_server
 import forked
+import forked_programs
 
 # The kind of a command that has loaded Dask; what Dask itself starts below it is started as everywhere.
 DASK = "dask"
@@ -73,14 +75,14 @@ def _serves_here(path: list[str]) -> bool:
             os.close(held)
             os.dup2(ends, 0)  # as it ends with its input
             os.dup2(2, 1)  # which is the wire
-            return _became(forked.serve(listener), path)
+            return _became(fork_server.serve(listener), path)
     os.close(ends)
     server_process.subprocess = forking(address)  # type: ignore[attr-defined]
     return False
 
 
 def _became(request: tuple[Any, list[int]], path: list[str]) -> bool:
-    forked.become(*request, path)
+    forked_programs.become(*request, path)
     return True
 
 
