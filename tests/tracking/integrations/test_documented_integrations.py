@@ -1,17 +1,14 @@
 """The snippets of the guide to integrations run, each in a section about its framework, and log what the guide says."""
 
 import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from trained import ROOT, run_script
 
 from tracking import ExperimentTracker
 
-ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "integrations.md").read_text()
 METRIC = {  # of the snippet in each section
     "Which run is logged into": ("xgboost", "test_accuracy"),
@@ -35,15 +32,7 @@ def test_the_snippet_of_a_section_logs_completed_runs(title: str, tmp_path: Path
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed; make test-integrations has it")
     (snippet,) = re.findall(r"^```python\n(.*?)^```", section(title), re.DOTALL | re.MULTILINE)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KERAS_BACKEND": "torch"}
-    answer = subprocess.run(
-        [sys.executable, "-c", snippet],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+    answer = run_script(snippet, tmp_path, KERAS_BACKEND="torch")
     assert answer.returncode == 0, answer.stderr
     runs = list(ExperimentTracker(tmp_path / "experiments").records())
     assert runs

@@ -1,19 +1,14 @@
 """Hugging Face's Trainer logs into the run of the job, else into one of its own, and stops once that was asked to."""
 
 import functools
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from trained import JOB, only
 
-from tracking import ExperimentTracker, InvalidValueError, RunRecord, job_context
+from tracking import ExperimentTracker, InvalidValueError, job_context
 from tracking.process.job_gate import Gate, Verdict
-
-ROOT = Path(__file__).resolve().parents[3]
-JOB = {"sweep": "first", "job": 0, "key": "k", "config_hash": "h"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # transformers warns of the machine
 
@@ -72,11 +67,6 @@ def trainer(transformers: Any, tmp_path: Path) -> Any:
         )
 
     return trainer
-
-
-def only(tracker: ExperimentTracker) -> RunRecord:
-    (record,) = tracker.records()
-    return record
 
 
 def test_a_training_logs_into_the_run_that_is_open_which_goes_on(
@@ -207,78 +197,3 @@ def test_checkpoints_become_artifacts_the_best_and_the_last_or_all(
 def test_another_choice_of_checkpoints_is_refused(callback: Any) -> None:
     with pytest.raises(InvalidValueError, match="log_checkpoints is 'best'; give True, False or 'all'"):
         callback(log_checkpoints="best")
-
-
-def python(code: str, folder: Path, *launcher: str) -> subprocess.CompletedProcess[str]:
-    (folder / "script.py").write_text(code)
-    return subprocess.run(
-        [sys.executable, *launcher, "script.py"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-
-
-def test_the_module_loads_no_transformers_and_names_it_where_it_is_missing(tmp_path: Path) -> None:
-    answer = python(
-        """
-import sys
-import tracking.integrations.huggingface as module
-assert not {"torch", "transformers"} & set(sys.modules)
-
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name == "transformers":
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Missing())
-for name in ("TrackingCallback", "Callback"):
-    try:
-        getattr(module, name)
-    except (ImportError, AttributeError) as error:
-        print(error)
-""",
-        tmp_path,
-    )
-    assert answer.stdout.splitlines() == [
-        "transformers is not installed; pip install transformers accelerate installs what its Trainer needs",
-        "module 'tracking.integrations.huggingface' has no attribute 'Callback'",
-    ], answer.stderr
-
-
-SEVERAL = """
-import torch
-from transformers import Trainer, TrainerCallback, TrainingArguments
-from tracking.integrations.huggingface import TrackingCallback
-
-class Line(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.line = torch.nn.Linear(1, 1)
-    def forward(self, x, labels):
-        return {"loss": ((self.line(x) - labels) ** 2).mean()}
-
-class Asks(TrainerCallback):
-    def on_epoch_begin(self, args, state, control, **given):
-        if state.epoch >= 1 and state.is_world_process_zero:
-            (logs.run.run_dir / "stop").touch()
-
-logs = TrackingCallback("lines")
-data = [{"x": torch.ones(1) * row, "labels": torch.ones(1)} for row in range(16)]
-arguments = TrainingArguments("out", use_cpu=True, report_to="none", save_strategy="no", num_train_epochs=50,
-                              per_device_train_batch_size=4, logging_strategy="epoch")
-trainer = Trainer(Line(), arguments, train_dataset=data, callbacks=[logs, Asks()])
-trainer.train()
-assert trainer.state.epoch <= 3, trainer.state.epoch
-"""
-
-
-@pytest.mark.slow
-def test_several_processes_log_once_and_stop_together(transformers: Any, tmp_path: Path) -> None:
-    answer = python(SEVERAL, tmp_path, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
-    assert answer.returncode == 0, answer.stderr
-    (record,) = ExperimentTracker(tmp_path / "experiments").records()
-    assert (record.status.value, record.summary["loss"].count in (1, 2, 3)) == ("completed", True)
-    assert record.params["huggingface.model"] == "__main__.Line"

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trained import last, points
 
 from tracking import ExperimentTracker
 from tracking.integrations import keras as integration
-from tracking.records import RunRecord
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # which Keras reads when it is imported
 keras = pytest.importorskip("keras")
@@ -39,16 +39,6 @@ def fit() -> Callable[..., Any]:
         )
 
     return fitted
-
-
-def last(tracker: ExperimentTracker) -> RunRecord:
-    return list(tracker.records())[-1]
-
-
-def points(tracker: ExperimentTracker, name: str) -> list[tuple[Any, float]]:
-    run = tracker.get_run(last(tracker).run_id)
-    assert run is not None
-    return [(point["step"], point["value"]) for point in run["metrics"][name]]
 
 
 def test_each_epoch_is_a_point_of_each_metric(

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trained import last, points
 
 from tracking import ExperimentTracker, active_run
 from tracking.integrations.lightgbm import TrackingCallback
-from tracking.records import RunRecord
 
 lightgbm = pytest.importorskip("lightgbm")
 
@@ -24,16 +24,6 @@ def train(*callbacks: Any, rounds: int = 4, **named: Any) -> Any:
     named = {"valid_sets": [rows, rows.create_valid(ROWS[200:], LABELS[200:])], **named}
     named = {"valid_names": ["seen", "valid"], **named}
     return lightgbm.train(settings, rows, rounds, callbacks=list(callbacks), **named)
-
-
-def last(tracker: ExperimentTracker) -> RunRecord:
-    return list(tracker.records())[-1]
-
-
-def points(tracker: ExperimentTracker, name: str) -> list[tuple[Any, float]]:
-    run = tracker.get_run(last(tracker).run_id)
-    assert run is not None
-    return [(point["step"], point["value"]) for point in run["metrics"][name]]
 
 
 class AskedAfter:

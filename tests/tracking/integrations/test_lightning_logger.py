@@ -3,24 +3,18 @@
 import copy
 import functools
 import math
-import os
 import pickle
 import signal
-import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from trained import JOB, only, points
 
-from tracking import ExperimentTracker, InvalidValueError, RunRecord, job_context
-from tracking.files import read_json
+from tracking import ExperimentTracker, InvalidValueError, job_context
 from tracking.process.job_gate import Gate, Verdict
-
-ROOT = Path(__file__).resolve().parents[3]
-JOB = {"sweep": "first", "job": 0, "key": "k", "config_hash": "h"}
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns of the machine, and of itself
 
@@ -110,17 +104,6 @@ def further_rank(lightning: Any) -> Iterator[None]:
     rank_zero_only.rank = before
 
 
-def only(tracker: ExperimentTracker) -> RunRecord:
-    (record,) = tracker.records()
-    return record
-
-
-def steps(tracker: ExperimentTracker, metric: str) -> list[int]:
-    run = tracker.get_run(only(tracker).run_id)
-    assert run is not None
-    return [point["step"] for point in run["metrics"][metric]]
-
-
 def test_a_training_logs_into_the_run_that_is_open_which_goes_on(
     tracker: ExperimentTracker, module: Any, trainer: Any, logger: Any
 ) -> None:
@@ -132,8 +115,8 @@ def test_a_training_logs_into_the_run_that_is_open_which_goes_on(
     record = only(tracker)
     assert {"train/loss_step", "train/loss_epoch", "val/loss", "epoch"} == set(record.summary)
     assert record.params == {"lr": 1}
-    assert steps(tracker, "train/loss_step") == [1, 3, 5, 7, 9, 11]
-    assert steps(tracker, "val/loss") == [3, 7, 11]
+    assert [step for step, _ in points(tracker, "train/loss_step")] == [1, 3, 5, 7, 9, 11]
+    assert [step for step, _ in points(tracker, "val/loss")] == [3, 7, 11]
 
 
 def test_alone_it_makes_one_run_which_a_test_after_the_training_goes_on_with(
@@ -349,101 +332,3 @@ def test_a_logger_that_is_pickled_before_it_logs_opens_no_run(
 def test_another_choice_of_checkpoints_is_refused(logger: Any) -> None:
     with pytest.raises(InvalidValueError, match="log_checkpoints is 'best'; give True, False or 'all'"):
         logger(log_checkpoints="best")
-
-
-def python(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    (folder / "script.py").write_text(code)
-    return subprocess.run(
-        [sys.executable, "script.py", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-
-
-def test_the_module_loads_no_lightning_and_names_it_where_it_is_missing(tmp_path: Path) -> None:
-    answer = python(
-        """
-import sys
-import tracking.integrations.lightning as module
-assert not {"torch", "lightning", "pytorch_lightning"} & set(sys.modules)
-
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name in ("lightning", "pytorch_lightning"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, Missing())
-try:
-    module.TrackingLogger
-except ImportError as error:
-    print(error)
-try:
-    module.Logger
-except AttributeError as error:
-    print(error)
-""",
-        tmp_path,
-    )
-    assert answer.stdout.splitlines() == [
-        "Lightning is not installed; pip install lightning installs it",
-        "module 'tracking.integrations.lightning' has no attribute 'Logger'",
-    ], answer.stderr
-
-
-SEVERAL = """
-import sys, torch
-family, strategy = sys.argv[1:]
-if family == "lightning":
-    import lightning.pytorch as pl
-else:
-    import pytorch_lightning as pl
-from tracking.integrations.lightning import TrackingLogger
-from torch.utils.data import DataLoader, TensorDataset
-
-class Line(pl.LightningModule):
-    def __init__(self):
-        super().__init__()
-        self.line = torch.nn.Linear(1, 1)
-    def training_step(self, batch, index):
-        loss = ((self.line(batch[0]) - batch[1]) ** 2).mean()
-        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
-        return loss
-    def on_train_epoch_end(self):
-        if self.trainer.is_global_zero and self.current_epoch == 1:
-            (self.logger.experiment.run_dir / "stop").touch()
-    def configure_optimizers(self):
-        return torch.optim.SGD(self.parameters(), 0.1)
-
-if __name__ == "__main__":
-    x = torch.linspace(-1, 1, 16)[:, None]
-    several = {} if strategy == "auto" else {"devices": 2, "strategy": strategy}
-    trainer = pl.Trainer(max_epochs=20, accelerator="cpu", logger=TrackingLogger("lines"), enable_progress_bar=False,
-                         enable_model_summary=False, **several)
-    trainer.fit(Line(), DataLoader(TensorDataset(x, 2 * x), batch_size=4))
-    assert trainer.current_epoch <= 3, trainer.current_epoch
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("family", "strategy", "status"),
-    [
-        ("pytorch_lightning", "auto", "completed"),
-        ("lightning", "ddp", "completed"),
-        ("lightning", "ddp_spawn", "ended"),  # the process that opened the run hears of no end
-    ],
-)
-def test_several_processes_log_once_and_stop_together(
-    tmp_path: Path, family: str, strategy: str, status: str
-) -> None:
-    pytest.importorskip(family)
-    answer = python(SEVERAL, tmp_path, family, strategy)
-    assert answer.returncode == 0, answer.stderr
-    (record,) = ExperimentTracker(tmp_path / "experiments").records()
-    assert record.status.value == status
-    assert record.summary["train/loss"].count in (2, 3)
-    assert len(read_json(record.run_dir / "metrics.json")["train/loss"]) == record.summary["train/loss"].count

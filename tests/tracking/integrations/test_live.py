@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from trained import JOB
 
 from tracking import ExperimentTracker, InvalidValueError, job_context
 from tracking.integrations.live import Live, log
@@ -80,9 +81,6 @@ def test_an_error_in_the_block_of_live_fails_its_run(tracker: ExperimentTracker,
     record = tracker.record("run_001")
     assert record is not None
     assert (record.status.value, record.error) == ("failed", "ZeroDivisionError: no")
-
-
-JOB = {"sweep": "first", "job": 0, "key": "k", "config_hash": "h"}
 
 
 def test_in_a_job_a_new_run_is_in_the_store_of_its_sweep(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trained import last, points
 
 from tracking import ExperimentTracker
 from tracking.integrations import xgboost as integration
 from tracking.integrations.xgboost import parameters
-from tracking.records import RunRecord
 
 xgboost = pytest.importorskip("xgboost")
 
@@ -35,16 +35,6 @@ def train(callback: Any, rounds: int = 4, **named: Any) -> Any:
     return xgboost.train(
         {**SETTINGS, **named.pop("settings", {})}, data(), rounds, callbacks=callbacks, **named
     )
-
-
-def last(tracker: ExperimentTracker) -> RunRecord:
-    return list(tracker.records())[-1]
-
-
-def points(tracker: ExperimentTracker, name: str) -> list[tuple[Any, float]]:
-    run = tracker.get_run(last(tracker).run_id)
-    assert run is not None
-    return [(point["step"], point["value"]) for point in run["metrics"][name]]
 
 
 def test_each_round_is_a_point_of_each_data_set_and_metric(tracker: ExperimentTracker, base: Path) -> None:
