@@ -15,6 +15,7 @@ from dataclasses import asdict
 from sweeps.errors import SweepError
 from sweeps.executor.cluster.engine import NodeCommand, NodeLostError, NodeRefusedError
 from sweeps.executor.cluster.frames import read_frame, write_frame
+from sweeps.executor.engines.inbox import Inbox
 from sweeps.executor.engines.ray_pipe import FOR_GOOD, Kind, Told, packed, unpacked
 from sweeps.executor.failure_text import one_line
 from sweeps.executor.local.server_process import OWN
@@ -127,7 +128,7 @@ class RayEngine:
                 self._take(unpacked(message))
         self._process.wait()
         for node in self._nodes.values():
-            node.lose("Ray has gone")
+            node.inbox.lose("Ray has gone")
             node.was_closed.set()
         self._starting = 0
         self._keeping.join(1.0)
@@ -139,11 +140,11 @@ class RayEngine:
                 node = self._nodes[told.node] = _RayNode(self, told.node, **told.said)
                 self._found.put(node)
             case Kind.MESSAGE:
-                self._nodes[told.node].take(told.body)
+                self._nodes[told.node].inbox.keep(told.body)
             case Kind.LOST:
-                self._nodes[told.node].lose(told.text)
+                self._nodes[told.node].inbox.lose(told.text)
             case Kind.REFUSED:
-                self._nodes[told.node].lose(told.text, NodeRefusedError)
+                self._nodes[told.node].inbox.lose(told.text, NodeRefusedError)
             case Kind.CLOSED:
                 self._nodes[told.node].was_closed.set()
             case Kind.STARTING:
@@ -184,39 +185,23 @@ class _RayNode:
         self.places: int | None = places
         self.was_closed = threading.Event()
         self.is_taken = False  # whether the sweep has it, and has asked for the next
+        self.inbox = Inbox()
         self._engine = engine
         self._number = number
-        self._why: str | None = None
-        self._error = NodeLostError
-        self._from_node: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
 
     def send(self, message: bytes) -> None:
-        if self._why is not None or not self._engine.tell(packed(Kind.SEND, self._number, message)):
-            raise NodeLostError(self._why or "Ray has gone")
+        if self.inbox.lost is not None or not self._engine.tell(packed(Kind.SEND, self._number, message)):
+            raise NodeLostError(self.inbox.lost or "Ray has gone")
 
     def receive(self) -> bytes:
-        message = self._from_node.get()
-        if message is None:
-            self._from_node.put(None)  # for whoever asks again
-            raise self._error(self._why)
-        return message
+        return self.inbox.get()
 
     def close(self, *, for_good: bool = False) -> None:
         if self._engine.tell(packed(Kind.CLOSE, self._number, FOR_GOOD if for_good else b"")):
             self.was_closed.wait(CLOSE_WITHIN_S)
-        self.lose("it was closed")
+        self.inbox.lose("it was closed")
 
     @property
     def is_coming(self) -> bool:
         """Whether the sweep does not have it yet."""
-        return not self.is_taken and self._why is None
-
-    def take(self, message: bytes) -> None:
-        """Keep a message of the node."""
-        self._from_node.put(message)
-
-    def lose(self, why: str, error: type[NodeLostError] = NodeLostError) -> None:
-        """Let nobody wait for the node any more; `error` tells of it. The first reason counts."""
-        if self._why is None:
-            self._why, self._error = why, error
-            self._from_node.put(None)
+        return not self.is_taken and self.inbox.lost is None
