@@ -12,8 +12,8 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from tracking.errors import InvalidValueError, MissingExtraError, quoted
-from tracking.integrations.live import Live, checked_run, refuse_others
+from tracking.errors import InvalidValueError, MissingExtraError
+from tracking.integrations.live import Live, checked_checkpoints, checked_run, refuse_others
 from tracking.records import RunStatus
 from tracking.run import Run
 from tracking.values.checks import metric_value
@@ -61,14 +61,10 @@ class Following:
     ) -> None:
         super().__init__()
         refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run", "log_checkpoints")
-        if log_checkpoints not in (True, False, "all"):
-            raise InvalidValueError(
-                f"log_checkpoints is {quoted(log_checkpoints)}; give True, False or 'all'"
-            )
         self._experiment = experiment
         self._store = store
         self._run = checked_run(run)
-        self._log_checkpoints = log_checkpoints
+        self._log_checkpoints = checked_checkpoints(log_checkpoints)
         self._live: Live | None = None
         self._has_trained = self._trains = self._is_held = False
         self._last = Path()  # the checkpoint that was saved last

@@ -17,7 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any, Literal, Self
 
 from tracking.errors import InvalidValueError, MissingExtraError, TrackingError, quoted
-from tracking.integrations.live import Live, refuse_others
+from tracking.integrations.live import Live, checked_checkpoints, refuse_others
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
 from tracking.values.checks import param_values
@@ -55,17 +55,13 @@ class Logging:
         super().__init__()
         allowed = "experiment", "store", "run", "prefix", "log_checkpoints"
         refuse_others("TrackingLogger", others, unknown, *allowed)
-        if log_checkpoints not in (True, False, "all"):
-            raise InvalidValueError(
-                f"log_checkpoints is {quoted(log_checkpoints)}; give True, False or 'all'"
-            )
         if not isinstance(prefix, str):
             raise InvalidValueError(f"prefix is {quoted(prefix)}; give a text, such as 'fold_1'")
         self._experiment = experiment
         self._name: str | None = None
         self._store = store
         self._prefix = f"{prefix}/" if prefix else ""
-        self._log_checkpoints = log_checkpoints
+        self._log_checkpoints = checked_checkpoints(log_checkpoints)
         self._live = None if run is None else Live(run=run)
         self._trainer: Callable[[], Any] = _nothing
         self._saved: dict[str, tuple[str, str]] = {}  # the best and the last file of each callback

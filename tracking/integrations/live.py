@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from tracking.errors import InvalidValueError, quoted
 from tracking.process.hooks import renew_in_children
@@ -71,6 +71,13 @@ def checked_run(run: Any) -> Run | None:
             f"run is {run.run_id}, which has ended; give an open run, such as tracker.open_run({run.run_id!r})"
         )
     return run
+
+
+def checked_checkpoints(choice: bool | Literal["all"]) -> bool | Literal["all"]:
+    """Return which checkpoints become artifacts: none, the best and the last, or "all"; raise InvalidValueError for others."""
+    if choice not in (True, False, "all"):
+        raise InvalidValueError(f"log_checkpoints is {quoted(choice)}; give True, False or 'all'")
+    return choice
 
 
 def refuse_others(of: str, others: Sequence[object], unknown: Mapping[str, object], *known: str) -> None:
