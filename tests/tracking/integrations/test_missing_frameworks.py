@@ -41,6 +41,7 @@ for name in ({name!r}, "Other"):
             "transformers is not installed; pip install transformers accelerate installs what its Trainer needs",
         ),
     ],
+    ids=["lightning", "huggingface"],
 )
 def test_a_module_loads_no_framework_and_names_one_that_is_missing(
     tmp_path: Path, module: str, name: str, missing: tuple[str, ...], said: str
