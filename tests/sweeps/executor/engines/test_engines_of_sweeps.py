@@ -8,7 +8,7 @@ import dask_started
 import psutil
 import pytest
 from engine_processes import PATIENCE_S, interpreter, wait_for
-from engine_sweeps import GRID, LONG, Start, end_stopped, events, kill, sweep
+from engine_sweeps import GRID, LONG, Process, Start, end_stopped, events, kill, sweep
 from ray_started import NEEDS_RAY
 
 pytestmark = pytest.mark.parametrize(
@@ -20,11 +20,15 @@ pytestmark = pytest.mark.parametrize(
 )
 
 
-def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(
-    tmp_path: Path, engine: str, start: Start
-) -> None:
+@pytest.fixture
+def process(tmp_path: Path, engine: str, start: Start) -> Process:
+    """A sweep whose jobs have begun to log."""
     process = sweep(tmp_path, *GRID, *LONG, f"hydra/launcher=podium_{engine}", start=start)
     wait_for(lambda: events(tmp_path, "run"))
+    return process
+
+
+def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(tmp_path: Path, process: Process) -> None:
     below = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all that are in the group
     out = end_stopped(process)
@@ -36,11 +40,7 @@ def test_ctrl_c_is_for_the_sweep_alone_which_stops_its_jobs_gently(
     assert_gone(below, within_s=10)
 
 
-def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(
-    tmp_path: Path, engine: str, start: Start
-) -> None:
-    process = sweep(tmp_path, *GRID, *LONG, f"hydra/launcher=podium_{engine}", start=start)
-    wait_for(lambda: events(tmp_path, "run"))
+def test_nothing_is_left_of_a_sweep_on_this_machine_whose_process_was_killed(process: Process) -> None:
     below = psutil.Process(process.pid).children(recursive=True)
     assert len(below) > 3
     kill(process)
