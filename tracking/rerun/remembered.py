@@ -10,7 +10,7 @@ from tracking.files import atomic, regular
 from tracking.objective import At, Objective, best_available_metric
 from tracking.paths import RunPaths
 from tracking.records import RunRecord
-from tracking.values import jsontext
+from tracking.values import jsontext, yamltext
 
 BYTES = 4 << 20
 SEED_NAMES = ("seed", "random_seed", "random_state")
@@ -114,12 +114,8 @@ def _config(paths: RunPaths) -> dict[str, Any]:
 
 def _yaml(text: bytes) -> Any:
     try:
-        import yaml  # it comes with Hydra, which the tracker does not need
-    except ImportError:
-        return None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return yamltext.decode(text)
+    except (ImportError, ValueError):  # PyYAML comes with Hydra, which the tracker does not need
         return None
 
 

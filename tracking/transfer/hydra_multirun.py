@@ -21,6 +21,7 @@ from tracking.records import RunStatus
 from tracking.transfer.found_runs import FoundRun, Item, Point
 from tracking.transfer.origin import Origin
 from tracking.transfer.tensorboard.event_folders import EventFolders, event_files
+from tracking.values import yamltext
 from tracking.values.configs import Interpolation, read_config
 from tracking.values.jsontext import readable
 from tracking.values.plain import flat
@@ -29,7 +30,6 @@ from tracking.values.returned import OBJECTIVE
 CONFIG, OVERRIDES, SETTINGS = ".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml"
 RESULTS, SWEEP = "optimization_results.yaml", "multirun.yaml"
 MAX_YAML_BYTES = 1 << 22
-MOST_VALUES = 100_000  # of one YAML file
 MOST_LEVELS = 5  # from the folder of a job up to that of its sweep
 FOLDER_TAG = "hydra.folder"
 NO_STATUS = "Hydra keeps no status; the run has the status ended"
@@ -127,26 +127,11 @@ def _text(path: Path) -> str:
 
 def _plain_yaml(path: Path, otherwise: Any = None) -> Any:
     """Return the values of a YAML file as they are written; raise CorruptFileError for what is none."""
-    import yaml
-
     try:
-        found = yaml.safe_load(_text(path))
-        _check_size(found)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise CorruptFileError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+        found = yamltext.decode(_text(path))
+    except ValueError as error:
+        raise CorruptFileError(f"{path} cannot be read: {error}") from None
     return ({} if otherwise is None else otherwise) if found is None else found
-
-
-def _check_size(tree: Any) -> None:
-    """Raise ValueError for a tree that is large, or endless, because its YAML names parts of it again and again."""
-    waiting, count = [tree], 0
-    while waiting:
-        each = waiting.pop()
-        count += 1
-        if count > MOST_VALUES:
-            raise ValueError(f"it holds more than {MOST_VALUES} values")
-        if isinstance(each, dict | list):
-            waiting += each.values() if isinstance(each, dict) else each
 
 
 def _parameters(path: Path) -> dict[str, Any]:
@@ -239,13 +224,11 @@ def _best_value(folder: Path, overrides: list[str], damaged: list[str]) -> float
 
 def _is_given(params: Mapping[str, Any], overrides: list[str]) -> bool:
     """Return whether the overrides of a job give these parameters."""
-    import yaml
-
     given = {}
     for each in overrides:
         name, _, text = each.partition("=")
-        with suppress(yaml.YAMLError):
-            given[name.lstrip("+")] = yaml.safe_load(text)
+        with suppress(ValueError):
+            given[name.lstrip("+")] = yamltext.decode(text)
     missing = object()
     return bool(params) and all(_same(given.get(name, missing), value) for name, value in params.items())
 

@@ -158,6 +158,10 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+MERGED = "a: &a {k: 1}\n" + "".join(
+    f"{name}: &{name}\n  <<: [{','.join([f'*{before}'] * 10)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +172,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("just text\n", "holds no keys"),
         (BOMB, "holds more than 100000 values"),
         ("a: &a [*a]\n", "holds more than 100000 values"),
+        (MERGED, "holds more than 100000 values"),
         ("a: !!python/object/apply:os.system ['touch hacked']\n", "cannot be read"),
         ("x: ${x\n", "is no config"),
         ("[" * 5000, "cannot be read"),
@@ -183,6 +188,19 @@ def test_a_hostile_or_damaged_config_costs_its_job_alone(
     assert outcome.copied == {"1": "run_001"}
     assert fault in outcome.left_out["0"]
     assert not (tmp_path / "hacked").exists()
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["lr=[unclosed", "lr=2026-99-99", "lr=!!bool x", "lr=" + "[" * 5000, "lr=1" + ":1" * 999 + ".5"],
+)
+def test_an_override_that_is_no_yaml_is_that_of_no_best_job(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, override: str
+) -> None:
+    write_job(tmp_path / "multirun", overrides=json.dumps([override]))
+    (tmp_path / "multirun" / "optimization_results.yaml").write_text("best_params: {lr: 1}\nbest_value: 2\n")
+    assert take(base, tmp_path / "multirun").damaged == {}
+    assert [run.status.value for run in tracker.records()] == ["ended"]
 
 
 def test_links_pipes_and_damaged_results_cost_themselves(base: Path, tmp_path: Path, say: Say) -> None:
