@@ -159,6 +159,7 @@ FOREIGN = {
         "tracking.statistics.ranked",
         "tracking.values.names",
         "tracking.values.returned",
+        "tracking.values.yamltext",
         "hydra_plugins.podium.early",
         "hydra_plugins.podium.packages",
         "hydra_plugins.podium.versions",

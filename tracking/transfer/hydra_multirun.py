@@ -19,10 +19,10 @@ from tracking.extras import require
 from tracking.files import regular
 from tracking.records import RunStatus
 from tracking.transfer.found_runs import FoundRun, Item, Point
+from tracking.transfer.key_references import settled
 from tracking.transfer.origin import Origin
 from tracking.transfer.tensorboard.event_folders import EventFolders, event_files
 from tracking.values import yamltext
-from tracking.values.configs import Interpolation, read_config
 from tracking.values.jsontext import readable
 from tracking.values.plain import flat
 from tracking.values.returned import OBJECTIVE
@@ -41,7 +41,7 @@ _STAMP = re.compile(
 
 
 class HydraJobs:
-    """A `Source`: all folders of jobs below one. No link is followed, and no resolver of a config is taken at its word."""
+    """A `Source`: all folders of jobs below one. No link is followed, and no resolver of a config is run."""
 
     def __init__(self, place: Path) -> None:
         require("sweeps")
@@ -135,36 +135,14 @@ def _plain_yaml(path: Path, otherwise: Any = None) -> Any:
 
 
 def _parameters(path: Path) -> dict[str, Any]:
-    """Return a config with the values of other keys filled in.
-
-    What comes from a resolver stays as it is written: it was the environment of that machine, not of this one.
-    """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
+    """Return a config with the values of other keys filled in; what a resolver gave stays as it is written."""
     values = _plain_yaml(path)
     if not isinstance(values, dict):
         raise CorruptFileError(f"{path} is no config: it holds no keys")
     try:
-        tree: dict[str, Any] = _settled(read_config(OmegaConf.create(values)).tree)
-    except (OmegaConfBaseException, ValueError, RecursionError) as error:
-        raise CorruptFileError(f"{path} is no config: {' '.join(str(error).split())}") from None
-    return tree
-
-
-def _settled(tree: Any) -> Any:
-    if isinstance(tree, Interpolation):
-        return tree.text if tree.resolvers else _settled(tree.value)
-    if isinstance(tree, list):
-        return [_settled(each) for each in tree]
-    if isinstance(tree, Mapping):
-        kept = {
-            key: each
-            for key, each in tree.items()
-            if not (isinstance(each, Interpolation) and each.is_per_job)
-        }
-        return {str(key): _settled(each) for key, each in kept.items()}
-    return tree
+        return settled(values)
+    except (ValueError, RecursionError) as error:
+        raise CorruptFileError(f"{path} is no config: {error}") from None
 
 
 def _times(folder: Path, logs: list[Path]) -> tuple[int, int]:

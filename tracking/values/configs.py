@@ -137,6 +137,12 @@ def is_config(value: Any) -> bool:
     return bool(sys.modules["omegaconf"].OmegaConf.is_config(value))
 
 
+def is_per_job(path: str) -> bool:
+    """Return whether a key below Hydra's own section, or a section around one, is set anew in each job."""
+    parts = tuple(part for part in _SEPARATORS.split(path) if part)
+    return any(parts[: len(key)] == key[: len(parts)] for key in PER_JOB_KEYS)
+
+
 def parameters_of(value: Any) -> Any:
     """Return the `chosen` values of an OmegaConf container without Hydra's own section; any other object unchanged."""
     if not is_config(value):
@@ -228,11 +234,11 @@ class _Note:
         if name != "hydra" or len(arguments) != 1:
             return None
         path = str(arguments[0])
-        is_per_job = _is_per_job(path)
-        self.is_per_job |= is_per_job
+        of_job = is_per_job(path)
+        self.is_per_job |= of_job
         if self._hydra is None:
             return None
-        if is_per_job:
+        if of_job:
             raise sys.modules["omegaconf.errors"].InterpolationResolutionError(
                 f"hydra:{path} is known in the job only"
             )
@@ -242,12 +248,7 @@ class _Note:
     def key(self, path: str) -> None:
         """Note a key that an interpolation names."""
         head, _, rest = path.partition(".")
-        self.is_per_job |= head == "hydra" and _is_per_job(rest)
-
-
-def _is_per_job(path: str) -> bool:
-    parts = tuple(part for part in _SEPARATORS.split(path) if part)
-    return any(parts[: len(key)] == key[: len(parts)] for key in PER_JOB_KEYS)
+        self.is_per_job |= head == "hydra" and is_per_job(rest)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
 
 from tracking.files import open_file
+from tracking.values import yamltext
 from trainer.data.encode import Array
 from trainer.data.target import Target, TaskKind
 from trainer.data.tensors import encoded
@@ -112,15 +112,20 @@ def _is_allowed(name: str, spec: Any, allow: Sequence[str]) -> bool:
 
 
 def _own_metrics(folder: Path) -> Mapping[str, Any]:
-    """Return the `metrics` section of the run's config, as plain values; none without a config."""
+    """Return the `metrics` section of the run's config as it is written; none without a config.
+
+    The config may be somebody else's, so OmegaConf, which would run its resolvers, has no part in this.
+    """
     try:
         with open_file(folder / CONFIG) as file:
-            config: Any = OmegaConf.create(file.read().decode())
+            config = yamltext.decode(file.read())
     except FileNotFoundError:
         return {}
-    section = config.get("metrics")
-    plain: Any = OmegaConf.to_container(section, resolve=True) if OmegaConf.is_config(section) else {}
-    return {name: spec for name, spec in plain.items() if spec is not None}
+    except ValueError as error:
+        raise LoadError(f"{folder / CONFIG} cannot be read: {error}") from None
+    section = config.get("metrics") if isinstance(config, dict) else None
+    section = section if isinstance(section, dict) else {}
+    return {str(name): spec for name, spec in section.items() if spec is not None}
 
 
 def _loss_of(target: Target) -> Callable[..., float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import Say
+from omegaconf import OmegaConf
 
 from tracking import ExperimentTracker
 from tracking.transfer import Imported, SourceFormat, import_source, open_source, recognise
@@ -162,6 +163,10 @@ MERGED = "a: &a {k: 1}\n" + "".join(
     f"{name}: &{name}\n  <<: [{','.join([f'*{before}'] * 10)}]\n"
     for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
+LEADING_ON = "".join(
+    f"{name}: {json.dumps([f'${{{before}}}'] * 10)}\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +179,8 @@ MERGED = "a: &a {k: 1}\n" + "".join(
         ("a: &a [*a]\n", "holds more than 100000 values"),
         (MERGED, "holds more than 100000 values"),
         ("a: !!python/object/apply:os.system ['touch hacked']\n", "cannot be read"),
-        ("x: ${x\n", "is no config"),
+        (LEADING_ON, "with its references filled in, it holds more than 100000 values"),
+        ("".join(f"k{at}: ${{k{at + 1}}}\n" for at in range(5000)), "recursion"),
         ("[" * 5000, "cannot be read"),
     ],
 )
@@ -188,6 +194,45 @@ def test_a_hostile_or_damaged_config_costs_its_job_alone(
     assert outcome.copied == {"1": "run_001"}
     assert fault in outcome.left_out["0"]
     assert not (tmp_path / "hacked").exists()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "${ours:1}",
+        "a ${ours:${b}} c",
+        "${again}",
+        "${..again}",
+        "${ref}",
+        "\\${again}",
+        "\\\\${ours:1}",
+        "${${name}:1}",
+        "$${text}",
+        "${oc.decode:${text}}",
+    ],
+)
+def test_no_resolver_runs_in_an_import(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, value: str
+) -> None:
+    ran: list[object] = []
+    OmegaConf.register_new_resolver("ours", ran.append, replace=True)
+    config = {
+        "x": {"deep": [value]},
+        "again": "${ours:2}",
+        "ref": "${x.deep[0]}",
+        "name": "ours",
+        "text": "{ours:3}",
+        "b": 1,
+    }
+    write_job(tmp_path / "multirun", config=json.dumps(config))
+    try:
+        assert len(take(base, tmp_path / "multirun").copied) == 1
+    finally:
+        OmegaConf.clear_resolver("ours")
+    assert ran == []
+    (run,) = tracker.records()
+    assert run.params["again"] == "${ours:2}"
+    assert run.params["b"] == 1
 
 
 @pytest.mark.parametrize(

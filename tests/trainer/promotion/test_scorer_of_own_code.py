@@ -7,6 +7,7 @@ import numpy as np
 import own_models
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 from own_scores import profit
 
 from trainer import DataError, LoadError
@@ -98,3 +99,23 @@ def test_own_metrics_of_the_run_are_measures_if_their_functions_are_allowed(tmp_
     weighted = profit(target, prediction, win=3.0, weights=weight)
     assert found["measures"]["profit"](target, prediction, weight) == weighted
     assert found["measures"]["right"](target, prediction) == (target == (prediction > 0.5)).mean()
+
+
+@pytest.mark.parametrize(
+    "metrics", ["${ours:1}", "{right: {_target_: own_scores.share_right, x: '${ours:1}'}}"]
+)
+def test_no_resolver_in_the_config_of_a_version_is_run(tmp_path: Path, metrics: str) -> None:
+    ran: list[object] = []
+    OmegaConf.register_new_resolver("ours", ran.append)
+    model = own(tmp_path / "m", config=f"metrics: {metrics}\n")
+    try:
+        assert [*score(model, allow=["own_models", "own_scores"])["measures"]] == ["loss"]
+    finally:
+        OmegaConf.clear_resolver("ours")
+    assert ran == []
+
+
+def test_a_config_that_is_no_yaml_is_an_error_that_names_it(tmp_path: Path) -> None:
+    model = own(tmp_path / "m", config="metrics: [unclosed\n")
+    with pytest.raises(LoadError, match=r"config\.yaml cannot be read"):
+        score(model, allow=["own_models"])
