@@ -1,15 +1,18 @@
 """Jobs of Hydra from the folders that it left: `multirun/DATE/TIME/JOB`, also `outputs/DATE/TIME`.
 
 Hydra writes what a job was given (`.hydra/`) and its log, and not how it ended: such a run is `ended`. The sweepers that
-optimise name their best job and its value in optimization_results.yaml; only that job is known to have completed. Event files
-of TensorBoard in the folder of a job give its metrics.
+optimise write the parameters of their best job and its value into optimization_results.yaml; only that job is known to have
+completed, unless several have these parameters. Event files of TensorBoard in the folder of a job give its metrics.
 """
 
 import hashlib
+import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +43,15 @@ _STAMP = re.compile(
 )  # begins each line of Hydra's own log format
 
 
+@dataclass(frozen=True)
+class _Best:
+    """The best job of a sweep with its value, where its results tell one; else what of them cannot be read."""
+
+    folder: Path | None = None
+    value: float = math.nan
+    damaged: list[str] = field(default_factory=list)
+
+
 class HydraJobs:
     """A `Source`: all folders of jobs below one. No link is followed, and no resolver of a config is run."""
 
@@ -47,7 +59,8 @@ class HydraJobs:
         require("sweeps")
         self._root = place
         self._folders: dict[str, Path] = {}
-        self._settings: dict[str, Any] = {}
+        self._tracked: set[str] = set()  # the jobs that podium tracked as they ran
+        self._best: dict[Path, _Best] = {}  # by the folder of a sweep
         place = place.resolve()
         is_job = regular.is_file(place / CONFIG)  # which then has its own name, as in the folder around it
         self.place = str(place.parent if is_job else place)
@@ -61,12 +74,18 @@ class HydraJobs:
             )
             try:
                 texts = [_text(folder / each) for each in (CONFIG, OVERRIDES, SETTINGS)]
-                settings = _plain_yaml(folder / SETTINGS).get("hydra") or {}
-                job = (settings.get("job") or {}).get("name")
-            except (CorruptFileError, AttributeError) as error:
+                settings = _plain_yaml(folder / SETTINGS)
+                settings = settings.get("hydra") or {}
+                job, callbacks = (settings.get("job") or {}).get("name"), settings.get("callbacks")
+            except CorruptFileError as error:
                 self.damaged[name] = str(error)
                 continue
-            self._folders[name], self._settings[name] = folder, settings
+            except AttributeError:
+                self.damaged[name] = f"{folder / SETTINGS} does not hold the settings of Hydra"
+                continue
+            self._folders[name] = folder
+            if isinstance(callbacks, Mapping) and "podium" in callbacks:
+                self._tracked.add(name)
             known = hashlib.sha256(
                 "\n".join(texts).encode()
             )  # hydra.yaml names the folder that Hydra gave the job
@@ -84,20 +103,25 @@ class HydraJobs:
         found = FoundRun(item, begun, ended, tags={FOLDER_TAG: item.name})
         found.config = _text(folder / CONFIG)
         found.params = flat(_parameters(folder / CONFIG))
-        given = _plain_yaml(folder / OVERRIDES, otherwise=[])
-        found.overrides = [str(each) for each in given] if isinstance(given, list) else []
+        found.overrides = _overrides(folder)
         found.files = {path.name: path for path in logs}
         _add_events(found, folder)
-        callbacks = self._settings[item.name].get("callbacks")
-        if isinstance(callbacks, Mapping) and "podium" in callbacks:
+        if item.name in self._tracked:
             found.notes.append(TRACKED)
-        value = _best_value(folder, found.overrides, found.damaged)
-        if value is None:
-            found.notes.append(NO_STATUS)
-        else:
-            found.status = RunStatus.COMPLETED
-            found.points[OBJECTIVE] = [Point(None, value, ended)]
+        self._add_value(found, folder)
         return found
+
+    def _add_value(self, found: FoundRun, folder: Path) -> None:
+        """Add the objective to the best job of a sweep, which has completed; note of any other that its end is not known."""
+        best = _Best()
+        if sweep := _sweep_of(folder):
+            best = self._best[sweep] = self._best.get(sweep) or _best_of(sweep)
+        found.damaged += best.damaged
+        if best.folder == folder:
+            found.status = RunStatus.COMPLETED
+            found.points[OBJECTIVE] = [Point(None, best.value, found.finished)]
+        else:
+            found.notes.append(NO_STATUS)
 
     def close(self) -> None:
         """Do nothing: no file stays open."""
@@ -166,38 +190,56 @@ def _stamps(path: Path) -> Iterator[int]:
 
 
 def _add_events(found: FoundRun, folder: Path) -> None:
+    """Add the points of event files; a tag of several folders, as `add_scalars` makes them, has its folder before it."""
     if next(event_files(folder), None) is None:
         return
     events = EventFolders(folder)
-    for item in events.items():
-        read = events.read(item)
-        for tag, points in read.points.items():
-            found.points.setdefault(tag, []).extend(points)
-        found.damaged += read.damaged
-        found.notes += [note for note in read.notes if note not in found.notes]
+    read = [events.read(item) for item in events.items()]
+    folders = Counter(tag for each in read for tag in each.points)
+    for each in read:
+        for tag, points in each.points.items():
+            is_alone = folders[tag] == 1 or each.item.name == "."
+            name = tag if is_alone else f"{each.item.name}/{tag}"
+            found.points.setdefault(name, []).extend(points)
+        found.damaged += each.damaged
+        found.notes += [note for note in each.notes if note not in found.notes]
 
 
-def _best_value(folder: Path, overrides: list[str], damaged: list[str]) -> float | None:
-    """Return the objective of a job if the results of its sweep name it as the best; None for any other."""
+def _overrides(folder: Path) -> list[str]:
+    given = _plain_yaml(folder / OVERRIDES, otherwise=[])
+    return [str(each) for each in given] if isinstance(given, list) else []
+
+
+def _sweep_of(folder: Path) -> Path | None:
+    """Return the folder of the sweep of a job if its sweeper left results; None for any other."""
     for place in [*folder.parents][:MOST_LEVELS]:
         if regular.is_file(place / RESULTS):
-            break
+            return place
         if regular.is_file(place / SWEEP):
             return None
-    else:
-        return None
+    return None
+
+
+def _best_of(sweep: Path) -> _Best:
+    """Return the job that the results of a sweep name as the best: by its parameters, which only one job may have."""
     try:
-        results = _plain_yaml(place / RESULTS)
-        results = results if isinstance(results, dict) else {}
+        results = _plain_yaml(sweep / RESULTS)
     except CorruptFileError as error:
-        damaged.append(str(error))
-        return None
+        return _Best(damaged=[str(error)])
+    results = results if isinstance(results, dict) else {}
     # of the sweepers for Optuna and Nevergrad; that for Ax writes no value
     for params, value in (("best_params", "best_value"), ("best_evaluated_params", "best_evaluated_result")):
         best, number = results.get(params), results.get(value)
-        if isinstance(best, dict) and isinstance(number, int | float) and _is_given(best, overrides):
-            return float(number)
-    return None
+        if isinstance(best, dict) and isinstance(number, int | float):
+            fitting = [folder for folder in job_folders(sweep) if _has_parameters(folder, best)]
+            return _Best(fitting[0], number) if len(fitting) == 1 else _Best()
+    return _Best()
+
+
+def _has_parameters(folder: Path, params: Mapping[str, Any]) -> bool:
+    with suppress(CorruptFileError):
+        return _is_given(params, _overrides(folder))
+    return False
 
 
 def _is_given(params: Mapping[str, Any], overrides: list[str]) -> bool:
@@ -212,6 +254,6 @@ def _is_given(params: Mapping[str, Any], overrides: list[str]) -> bool:
 
 
 def _same(given: Any, value: Any) -> bool:
-    with suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError, OverflowError):
         return float(given) == float(value)  # YAML takes 1e-3 for a text
     return bool(given == value)

@@ -119,6 +119,49 @@ def test_the_best_job_of_an_optimisation_has_its_value_and_is_completed(
     ]
 
 
+def test_no_job_has_the_value_of_the_best_one_if_several_have_its_parameters(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    for name in "012":
+        write_job(tmp_path / "multirun", name, overrides="- lr=0.1\n")
+    write_job(tmp_path / "multirun", "3", overrides="- lr=0.2\n")
+    (tmp_path / "multirun" / "optimization_results.yaml").write_text(
+        "best_params: {lr: 0.1}\nbest_value: 0.25\n"
+    )
+    take(base, tmp_path / "multirun" / "1")
+    take(base, tmp_path / "multirun")
+    assert [(run.status.value, run.last_values) for run in tracker.records()] == [("ended", {})] * 4
+
+
+def test_a_best_value_beyond_every_number_costs_itself(base: Path, tmp_path: Path) -> None:
+    write_job(tmp_path / "multirun", overrides=f"- lr={10**400}\n")
+    results = f"best_params: {{lr: {10**400}}}\nbest_value: {10**400}\n"
+    (tmp_path / "multirun" / "optimization_results.yaml").write_text(results)
+    outcome = take(base, tmp_path / "multirun")
+    assert outcome.copied == {"0": "run_001"}
+    assert any("a point of the metric 'objective'" in each for each in outcome.damaged["0"])
+
+
+def test_a_tag_of_several_folders_is_a_metric_of_each(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    job = write_job(tmp_path / "multirun")
+    # as add_scalars of PyTorch writes them beside the file of its writer
+    for name, tags in (("", ["acc"]), ("loss_train", ["loss"]), ("loss_val", ["loss", "f1"])):
+        (job / "tb" / name).mkdir(parents=True, exist_ok=True)
+        events = [framed(scalar_event(1.7e9, 3, {tag: len(name)})) for tag in tags]
+        (job / "tb" / name / "events.out.tfevents.1.x").write_bytes(
+            framed(version_event(1.7e9)) + b"".join(events)
+        )
+    take(base, tmp_path / "multirun")
+    assert tracker.records()[0].last_values == {
+        "acc": 0,
+        "tb/loss_train/loss": 10,
+        "tb/loss_val/loss": 8,
+        "f1": 8,
+    }
+
+
 def test_event_files_in_the_folder_of_a_job_are_its_metrics(
     tracker: ExperimentTracker, base: Path, tmp_path: Path
 ) -> None:
@@ -263,6 +306,7 @@ def test_links_pipes_and_damaged_results_cost_themselves(base: Path, tmp_path: P
     told = json.loads(out)
     assert (code, told["imported"]) == (1, {"0": "run_001", "2": "run_002"})
     assert list(told["left_out"]) == ["1"]
+    assert told["left_out"]["1"].endswith("1/.hydra/hydra.yaml does not hold the settings of Hydra")
     assert "optimization_results.yaml cannot be read" in told["damaged"]["0"][0]
     assert [path.name for path in (base / "runs").rglob("*.log")] == ["app.log", "app.log"]
     assert json.loads((base / "runs/run_002/params.json").read_text()) == {
