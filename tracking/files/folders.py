@@ -111,8 +111,8 @@ def is_odd_link(path: Path) -> bool:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """Yield all files below a folder without following links; nothing for a missing folder."""
-    for place, _, names in os.walk(folder):
+    """Yield all files below a folder without following links; nothing for a missing one, or a link to one."""
+    for place, _, names in os.walk(folder) if regular.is_folder(folder) else ():
         yield from (Path(place, name) for name in names)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wandb_writer import START, exit_code, items, log_of, row, run
 
 from tracking import ExperimentTracker
-from tracking.errors import CorruptFileError
+from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.transfer import Imported, SourceFormat, import_source, open_source
 from tracking.transfer.protobuf import bytes_field
 from tracking.transfer.wandb.log_blocks import BLOCK_BYTES, HEADER, read_records
@@ -118,6 +118,22 @@ def test_a_run_is_imported_once_from_whichever_folder_is_given_with_its_files(
         "output.log",
     ]
     assert values(tracker, "ok") == [(0, 1)]
+
+
+def test_a_link_to_a_folder_elsewhere_is_not_followed(base: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "id_rsa").write_text("private")
+    path = write(tmp_path / "given", run(), exit_code(0))
+    (path.parent / "files").symlink_to(tmp_path / "elsewhere")
+    outcome = take(base, tmp_path / "given")
+    assert list(outcome.copied.values()) == ["run_001"]
+    assert outcome.damaged == {path.parent.name: ["the files: they lie behind a link, which is not followed"]}
+    assert not list((base / "runs" / "run_001" / "artifacts").rglob("*"))
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "wandb").symlink_to(tmp_path / "given" / "wandb")
+    with pytest.raises(InvalidValueError, match="holds no run of W&B"):
+        take(base, tmp_path / "linked")
+    assert list(take(base, tmp_path / "linked" / "wandb").present.values()) == ["run_001"]
 
 
 @pytest.mark.parametrize(

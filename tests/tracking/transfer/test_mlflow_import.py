@@ -247,6 +247,24 @@ def test_links_and_damage_in_a_folder_cost_themselves(
     assert values(tracker, "run_001", "bad") == [(0, "1.0")]
 
 
+def test_a_link_to_a_folder_elsewhere_is_not_followed(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    elsewhere = write_folder_run(tmp_path / "elsewhere", SECOND)
+    root = tmp_path / "mlruns"
+    run = write_folder_run(root, FIRST)
+    for name in ("params", "tags", "metrics"):
+        (run / name).rename(tmp_path / name)
+        (run / name).symlink_to(elsewhere / name)
+    (root / ".trash").symlink_to(tmp_path / "elsewhere")
+    outcome = import_from_mlflow(base, root, with_deleted=True)
+    assert (outcome.copied, outcome.left_out) == ({FIRST: "run_001"}, {})
+    assert outcome.damaged == {FIRST: ["params (no folder)", "tags (no folder)", "metrics (no folder)"]}
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.params, record.summary) == ({}, {})
+
+
 def test_a_filter_and_an_experiment_choose_among_the_runs_of_mlflow(
     tracker: ExperimentTracker, base: Path, database: Database, say: Say
 ) -> None:

@@ -28,7 +28,8 @@ class FileStore:
     def runs(self) -> Iterator[ForeignRun]:
         """Yield all runs by their start."""
         found: list[ForeignRun] = []
-        for folder in (*_subfolders(self.place), *_subfolders(self.place / TRASH)):
+        trash = self.place / TRASH
+        for folder in (*_subfolders(self.place), *(_subfolders(trash) if regular.is_folder(trash) else ())):
             if not regular.exists(folder / META):
                 continue
             try:
@@ -122,6 +123,8 @@ def _read_meta(folder: Path) -> dict[str, str | None]:
 
 def _files(folder: Path, damaged: list[str]) -> Iterator[tuple[Path, str]]:
     """Yield the files below a folder with the names that they stand for; name links in `damaged`."""
+    if regular.exists(folder) and not regular.is_folder(folder):
+        damaged.append(f"{folder.name} (no folder)")
     for path in sorted(folders.walk(folder)):
         name = path.relative_to(folder).as_posix()
         if regular.is_file(path):

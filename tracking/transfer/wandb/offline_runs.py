@@ -104,7 +104,7 @@ class OfflineRuns:
         found.tags = told | ({"wandb.tags": ", ".join(content.tags)} if content.tags else {})
         found.description = content.told.get("notes", "")
         _add_points(found, content)
-        found.files = _files(path.parent / "files")
+        found.files = _files(path.parent / "files", found.damaged)
         summary = {key: value for key, value in content.summary.items() if not key.startswith("_")}
         if summary:
             found.files[SUMMARY_FILE] = jsontext.encode(summary, indent=True)
@@ -118,10 +118,9 @@ def wandb_files(place: Path) -> list[Path]:
     """Return the `.wandb` files at a path: a file, a run's folder, the folder `wandb` around those, or what holds that."""
     if regular.is_file(place):
         return [place] if place.suffix == SUFFIX else []
-    found = [
-        path for pattern in ("*", "*/*", "wandb/*/*") for path in sorted(place.glob(f"{pattern}{SUFFIX}"))
-    ]
-    # the link `latest-run` leads to one of the others
+    patterns = ("*", "*/*", *(["wandb/*/*"] if regular.is_folder(place / "wandb") else []))
+    found = [path for pattern in patterns for path in sorted(place.glob(f"{pattern}{SUFFIX}"))]
+    # no link is followed; `latest-run` leads to one of the others
     return [path for path in found if regular.is_file(path) and regular.is_folder(path.parent)]
 
 
@@ -131,7 +130,9 @@ def _status(exit_code: int | None) -> RunStatus:
     return RunStatus.FAILED if exit_code else RunStatus.COMPLETED
 
 
-def _files(folder: Path) -> dict[str, Path | bytes]:
+def _files(folder: Path, damaged: list[str]) -> dict[str, Path | bytes]:
+    if regular.exists(folder) and not regular.is_folder(folder):
+        damaged.append("the files: they lie behind a link, which is not followed")
     return {
         path.relative_to(folder).as_posix(): path
         for path in sorted(folders.walk(folder))
