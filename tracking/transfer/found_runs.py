@@ -13,10 +13,13 @@ from tracking.transfer.foreign_times import Clock
 from tracking.transfer.origin import Origin
 from tracking.values import timestamps
 from tracking.values.checks import metric_value, param_values, step_value, tag_values
-from tracking.values.jsontext import readable
+from tracking.values.jsontext import encode, readable
 from tracking.values.names import check_label, fitted_label
-from tracking.values.secrets import masked_text
+from tracking.values.plain import plain
+from tracking.values.secrets import masked, masked_text
 from tracking.version import __version__
+
+GROUPS = 1  # levels of mappings in a description whose values are lost one by one
 
 
 class Point(NamedTuple):
@@ -57,6 +60,22 @@ class FoundRun:
     files: dict[str, Path | bytes] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    def describe(self, name: str, content: Mapping[str, Any]) -> None:
+        """Add a JSON file of what a run has no place for, without secrets; name in `damaged` what it cannot hold."""
+        self.files[name] = encode(masked(self._plain(name, content, GROUPS)), indent=True)
+
+    def _plain(self, where: str, content: Mapping[str, Any], groups: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in content.items():
+            try:
+                if isinstance(value, Mapping) and groups:
+                    found[readable(key)] = self._plain(where, value, groups - 1)
+                else:
+                    found |= plain({readable(key): value}, where)
+            except InvalidValueError:  # which advises the author of a program that logs
+                self.damaged.append(f"{quoted(key)} of {where}, which is too deep or too large for it")
+        return found
 
 
 @dataclass(frozen=True)

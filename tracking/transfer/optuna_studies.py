@@ -22,12 +22,12 @@ from tracking.transfer.origin import Origin
 from tracking.values import jsontext
 from tracking.values.checks import tag_values
 from tracking.values.names import check_path
-from tracking.values.plain import plain
 from tracking.values.returned import OBJECTIVE
-from tracking.values.secrets import masked, masked_text
+from tracking.values.secrets import masked_text
 
 if TYPE_CHECKING:  # most imports are of something else
     from optuna import Study
+    from optuna.distributions import BaseDistribution
     from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial
 
@@ -92,7 +92,14 @@ class OptunaTrials:
             found.points.setdefault(INTERMEDIATE, []).append(Point(step, value, ended))
         for name, value in zip(_names(study), trial.values or (), strict=False):
             found.points.setdefault(name, []).append(Point(None, value, ended))
-        found.files[TRIAL_FILE] = _described(study, trial)
+        content = {
+            "study": study.study_name,
+            "directions": [each.name.lower() for each in study.directions],
+            "distributions": {name: _described(each) for name, each in trial.distributions.items()},
+            "user_attrs": trial.user_attrs,
+            "system_attrs": trial.system_attrs,
+        }
+        found.describe(TRIAL_FILE, content)
         return found
 
     def close(self) -> None:
@@ -203,16 +210,10 @@ def _attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _described(study: "Study", trial: "FrozenTrial") -> bytes:
-    """Return what a run has no place for as JSON: distributions, attributes, directions."""
+def _described(distribution: "BaseDistribution") -> Any:
+    """Return a distribution as JSON has it; one of choices that JSON does not know stays itself."""
     from optuna.distributions import distribution_to_json
 
-    said = {name: distribution_to_json(each) for name, each in trial.distributions.items()}
-    content = {
-        "study": study.study_name,
-        "directions": [each.name.lower() for each in study.directions],
-        "distributions": {name: jsontext.decode(text.encode()) for name, text in said.items()},
-        "user_attrs": trial.user_attrs,
-        "system_attrs": trial.system_attrs,
-    }
-    return jsontext.encode(masked(plain(content, "trial")), indent=True)
+    with suppress(TypeError, ValueError):
+        return jsontext.decode(distribution_to_json(distribution).encode())
+    return distribution

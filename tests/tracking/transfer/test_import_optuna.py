@@ -124,6 +124,35 @@ def test_a_study_whose_name_no_experiment_can_have_is_imported_under_it_escaped(
     assert "optuna.state=complete" in shown.partition("Tags: ")[2].splitlines()[0]
 
 
+def test_a_value_that_json_cannot_hold_costs_itself(base: Path) -> None:
+    deep: Any = 1
+    for _ in range(150):
+        deep = [deep]
+    attributes = {"deep": deep, "large": 10**400, "bytes": b"x" * 2000, "good": [1], "group": {"a": deep}}
+    study = optuna.create_study(study_name="ctr")
+
+    def odd(trial: optuna.Trial) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a choice that no database would take
+            trial.suggest_categorical("kind", [object(), 10**400])
+        trial.suggest_float("x", 0, 1)
+        for name, value in attributes.items():
+            trial.set_user_attr(name, value)
+        return 1.0
+
+    study.optimize(odd, n_trials=1)
+    outcome = import_source(base, open_study(study))
+    assert outcome.copied == {"ctr/0": "run_001"}
+    assert [each for each in outcome.damaged["ctr/0"] if "optuna-trial" in each] == [
+        f"'{name}' of optuna-trial.json, which is too deep or too large for it"
+        for name in ("deep", "large", "bytes", "group")
+    ]
+    told = json.loads((base / "runs/run_001/artifacts/optuna-trial.json").read_text())
+    assert told["user_attrs"] == {"good": [1]}
+    assert told["distributions"]["x"]["attributes"]["high"] == 1
+    assert "CategoricalDistribution" in told["distributions"]["kind"]
+
+
 def test_a_study_at_hand_and_its_storage_are_the_same_runs(base: Path, tmp_path: Path) -> None:
     study = study_of(database(tmp_path / "study.db"))
     outcome = import_source(base, open_study(study))

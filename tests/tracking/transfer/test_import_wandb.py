@@ -267,3 +267,27 @@ def test_names_that_no_file_may_have_and_endless_nesting_cost_themselves(
     assert damaged[1].startswith("the file 'line\\nbreak' (")
     assert [each.name for each in (base / "runs/run_001/artifacts").iterdir()] == ["good"]
     assert values(tracker, "loss") == [(0, 1.5)]
+
+
+@pytest.mark.parametrize("depth", [150, 300, 1200, 5000])
+def test_a_summary_that_is_nested_too_deep_costs_that_value_alone(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path, depth: int
+) -> None:
+    key = bytes_field(2, "deep") * depth + bytes_field(16, "1")
+    deep = bytes_field(3, bytes_field(1, key) + items({"best": 0.9, "a.b": 2}))
+    write(tmp_path, run(), row(0, {"loss": 1.5}), deep, exit_code(0))
+    write(tmp_path, run("other"), exit_code(0), name="other")
+    outcome = take(base, tmp_path)
+    assert list(outcome.copied.values()) == ["run_001", "run_002"]
+    assert list(outcome.damaged) == ["offline-run-20231114_221320-abc"]
+    summary = json.loads((base / "runs/run_001/artifacts/wandb-summary.json").read_text())
+    assert (summary["best"], summary["a"]) == (0.9, {"b": 2})
+    assert values(tracker, "loss") == [(0, 1.5)]
+
+
+def test_what_looks_secret_in_a_summary_is_masked(base: Path, tmp_path: Path) -> None:
+    secrets = {"api_key": "hunter2abc", "at": "https://me:pw12345678@host/x", "in.api_key": "hunter2abc"}
+    write(tmp_path, run(), bytes_field(3, items(secrets)), exit_code(0))
+    take(base, tmp_path)
+    text = (base / "runs/run_001/artifacts/wandb-summary.json").read_text()
+    assert json.loads(text) == {"api_key": "***", "at": "https://me:***@host/x", "in": {"api_key": "***"}}

@@ -107,7 +107,7 @@ class OfflineRuns:
         found.files = _files(path.parent / "files", found.damaged)
         summary = {key: value for key, value in content.summary.items() if not key.startswith("_")}
         if summary:
-            found.files[SUMMARY_FILE] = jsontext.encode(summary, indent=True)
+            found.describe(SUMMARY_FILE, summary)
         return found
 
     def close(self) -> None:
