@@ -19,6 +19,7 @@ from tracking.files import regular
 from tracking.records import RunStatus
 from tracking.transfer.found_runs import FoundRun, Item, Point
 from tracking.transfer.origin import Origin
+from tracking.transfer.sqlite_source import is_database, opened
 from tracking.values import jsontext
 from tracking.values.checks import tag_values
 from tracking.values.names import check_path
@@ -49,7 +50,7 @@ _FAULTS = (
     TypeError,
     ValueError,
 )  # of what is no storage, or damaged
-_SQLITE = "sqlite:///"
+_SQLITE = re.compile(r"sqlite(\+\w+)?:///")
 
 
 class OptunaTrials:
@@ -142,24 +143,22 @@ def is_storage(path: Path) -> bool:
 
     if not regular.is_file(path):
         return False
-    with regular.open_file(path) as file:
-        head = file.read(4096)
-    if head.startswith(b"SQLite format 3\0"):
+    if is_database(path):
         try:
-            with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as sql:
+            with closing(opened(path)) as sql:
                 names = {
                     name for (name,) in sql.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
                 }
         except sqlite3.Error:
             return False
         return {"studies", "trials", "trial_params"} <= names
-    return _is_journal(head)
+    return _is_journal(path)
 
 
-def _is_journal(head: bytes) -> bool:
+def _is_journal(path: Path) -> bool:
     """Return whether the first line of a file is an operation of Optuna's journal."""
-    with suppress(ValueError):
-        first = jsontext.decode(head.partition(b"\n")[0])
+    with suppress(ValueError), regular.open_file(path) as file:
+        first = jsontext.decode(file.read(4096).partition(b"\n")[0])
         return isinstance(first, dict) and {"op_code", "worker_id"} <= first.keys()
     return False
 
@@ -171,17 +170,19 @@ def _storage(address: str) -> "BaseStorage":
 
     # A pool would leave connections to the garbage collector, also those to what is no storage; Python 3.13 warns of each.
     without_pool = {"poolclass": NullPool}
-    is_sqlite = address.startswith(_SQLITE)
-    if re.match(r"[a-z][a-z0-9+]*://", address) and not is_sqlite:
-        return RDBStorage(address, without_pool)
-    path = check_path("storage", address.removeprefix(_SQLITE).partition("?")[0], example="study.db")
+    sqlite = _SQLITE.match(address)
+    if re.match(r"[a-z][a-z0-9+]*://", address) and not sqlite:
+        return RDBStorage(address, without_pool, skip_table_creation=True)
+    named = address[sqlite.end() :].partition("?")[0] if sqlite else address
+    path = check_path("storage", named, example="study.db")
     if not path.is_file():
         raise InvalidNameError(f"there is no file {str(path)!r}; give a storage of Optuna, such as study.db")
-    with regular.open_file(path) as file:
-        head = file.read(4096)
-    if head.startswith(b"SQLite format 3\0"):
-        return RDBStorage(f"{_SQLITE}{path.resolve().as_uri()}?mode=ro&uri=true", without_pool)
-    if not _is_journal(head):
+    path = path.resolve()  # the user may name a link
+    if is_database(path):
+        # SQLAlchemy would unquote the path
+        of_file = {**without_pool, "creator": lambda: opened(path)}
+        return RDBStorage("sqlite://", of_file, skip_table_creation=True)
+    if not _is_journal(path):
         raise InvalidValueError(f"{str(path)!r} is neither a database nor a journal of Optuna")
     return JournalStorage(JournalFileBackend(str(path)))
 

@@ -1,7 +1,9 @@
 """Trials of Optuna's studies become runs, from each kind of storage, which stays as it was."""
 
 import json
+import sqlite3
 import warnings
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +97,37 @@ def test_trials_of_a_storage_become_runs_and_the_storage_stays_as_it_was(
     assert told["distributions"]["x"]["attributes"] == {"step": None, "low": -1.0, "high": 1.0, "log": False}
     assert (told["directions"], told["user_attrs"]) == (["minimize"], {"note": "hi", "many": [1, 2]})
     assert take(base, str(storage)) == Imported(present=outcome.copied)
+
+
+def test_nothing_is_written_beside_a_database_in_wal_mode(base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a ?b%41#" / "study.db"
+    path.parent.mkdir()
+    study_of(database(tmp_path / "study.db"))
+    (tmp_path / "study.db").rename(path)
+    before = sorted(tmp_path.iterdir())
+    with closing(sqlite3.connect(path)) as sql:
+        assert sql.execute("PRAGMA journal_mode=WAL").fetchall() == [("wal",)]
+    assert recognise(str(path)) is SourceFormat.OPTUNA
+    assert len(take(base, str(path)).copied) == 3
+    assert [each.name for each in path.parent.iterdir()] == ["study.db"]
+    assert sorted(tmp_path.iterdir()) == sorted([*before, base])
+    with closing(sqlite3.connect(path)) as sql:  # which puts what it writes into study.db-wal
+        sql.execute("UPDATE studies SET study_name = 'other'")
+        sql.commit()
+        assert list(take(base, str(path)).copied) == ["other/0", "other/1", "other/2"]
+
+
+@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///empty.db", "sqlite+pysqlite:///empty.db"])
+def test_an_import_makes_no_tables(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("empty.db")) as sql:
+        sql.execute("CREATE TABLE own (x)")
+    before = Path("empty.db").read_bytes()
+    with pytest.raises(InvalidValueError, match="cannot be read as a storage of Optuna"):
+        take(base, address)
+    assert Path("empty.db").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -368,6 +368,15 @@ def test_a_database_of_an_old_mlflow_is_named_with_what_it_lacks(database: Datab
         open_mlflow(str(database.path))
 
 
+def test_nothing_is_written_beside_a_database_in_wal_mode(base: Path, database: Database) -> None:
+    database.add(FIRST)
+    database.sql("PRAGMA journal_mode=WAL")
+    before = sorted(database.path.parent.glob("*.db*"))
+    assert before == [database.path]
+    assert import_from_mlflow(base, database.path).copied == {FIRST: "run_001"}
+    assert sorted(database.path.parent.glob("*.db*")) == before
+
+
 def test_an_address_of_a_file_means_the_file(database: Database, tmp_path: Path) -> None:
     for source in (f"sqlite:///{database.path}", database.path.as_uri()):
         found = open_mlflow(source)

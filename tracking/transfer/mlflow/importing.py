@@ -21,9 +21,10 @@ from tracking.transfer.mlflow.file_store import META, FileStore, is_file_store
 from tracking.transfer.mlflow.foreign import ForeignRun, ForeignStore
 from tracking.transfer.mlflow.received import Received, receive
 from tracking.transfer.mlflow.sent_record import PLACE, SentRecord, put_back
-from tracking.transfer.mlflow.sqlite_file import DatabaseFile, is_database
+from tracking.transfer.mlflow.sqlite_file import DatabaseFile
 from tracking.transfer.mlflow.targets import shown
 from tracking.transfer.placing import Present, place, staging
+from tracking.transfer.sqlite_source import is_database
 from tracking.transfer.taking import importing, is_kept_out, note_taken, passing, take_each, write_content
 from tracking.values.jsontext import revive
 from tracking.values.names import check_path

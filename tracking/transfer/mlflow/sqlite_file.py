@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tracking.errors import CorruptFileError, TrackingError, quoted
 from tracking.files import regular
 from tracking.transfer.mlflow.foreign import MAX_TEXT, RUN_ID, ForeignContent, ForeignRun
 from tracking.transfer.mlflow.translation import FROM_MLFLOW
+from tracking.transfer.sqlite_source import opened
 
-HEADER = b"SQLite format 3\0"
 LARGEST = 1.7976931348623157e308  # what MLflow writes for an infinity
 COLUMNS = {
     "experiments": {"experiment_id", "name", "lifecycle_stage"},
@@ -38,7 +38,7 @@ class DatabaseFile:
         regular.refuse_odd(place)
         with ExitStack() as refused:  # closes what is no such store
             with self._reading():
-                self._sql = sqlite3.connect(f"file:{quote(str(place.absolute()))}?mode=ro", uri=True)
+                self._sql = opened(place)
                 refused.callback(self._sql.close)
                 self._sql.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, regular.MAX_BYTES)
                 # the file may hold views and functions of anybody's
@@ -148,12 +148,6 @@ class DatabaseFile:
     def close(self) -> None:
         """Close the file."""
         self._sql.close()
-
-
-def is_database(path: Path) -> bool:
-    """Return whether a file begins as a SQLite database does."""
-    with regular.open_file(path) as file:
-        return file.read(len(HEADER)) == HEADER
 
 
 def _number(value: Any, is_nan: Any) -> float | None:
