@@ -62,6 +62,13 @@ def test_anything_but_a_flat_mapping_is_refused(text: str) -> None:
         read_flat(text)
 
 
+@pytest.mark.parametrize(("gap", "read"), [(" ", " "), ("\t", "\t"), ("\n", "\n"), (" \n", "\n")])
+def test_a_long_gap_is_read_as_soon_as_it_was_written(gap: str, read: str) -> None:
+    many = 1 << 19  # it would take minutes to begin anew at each of them
+    first = "\n" if "\n" in gap else ""  # of several line ends, the first is the one that is folded
+    assert read_flat(f"a: 'x{first}{gap * many} y'") == {"a": f"x{read * many}{'' if first else ' '}y"}
+
+
 @given(st.text() | NUMBERS.map(str))
 def test_a_parameter_that_is_read_as_a_value_has_its_text_again(text: str) -> None:
     assert text_of(value_of(text)) == text

@@ -12,6 +12,8 @@ _ESCAPED = {
     **{"0": "\0", "a": "\a", "b": "\b", "t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r", "e": "\x1b"},
     **{"N": "\x85", "_": "\xa0", "L": "\u2028", "P": "\u2029"},
 }
+# Begun at the first of many spaces alone: to begin anew at each takes the time of their square.
+_LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+\n(?:[ \t]*\n)*+[ \t]*+")
 _EMPTY = ("", "null", "~", "Null", "NULL")
 
 
@@ -44,7 +46,7 @@ def _scalar(text: str) -> str | None:
 
 def _folded(text: str) -> str:
     """Return a text of several lines as one: a line end is a space, and each empty line after it an end of a line."""
-    return re.sub(r"[ \t]*\n([ \t]*\n)*[ \t]*", lambda found: "\n" * (found[0].count("\n") - 1) or " ", text)
+    return _LINE_ENDS.sub(lambda found: "\n" * (found[0].count("\n") - 1) or " ", text)
 
 
 def _character(found: re.Match[str]) -> str:
