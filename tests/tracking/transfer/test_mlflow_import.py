@@ -12,7 +12,7 @@ from mlflow_stores import FIRST, LARGEST, SECOND, START, Database, write_folder_
 
 from tracking import ExperimentTracker, InvalidValueError, TrackingError
 from tracking.transfer import import_from_mlflow, open_mlflow
-from tracking.transfer.mlflow.translation import NAMES, STEPS, UID
+from tracking.transfer.mlflow.translation import ERROR, FILES, NAMES, STEPS, UID
 
 
 @pytest.fixture
@@ -263,6 +263,21 @@ def test_a_link_to_a_folder_elsewhere_is_not_followed(
     record = tracker.record("run_001")
     assert record is not None
     assert (record.params, record.summary) == ({}, {})
+
+
+def test_what_claims_to_be_of_our_export_is_read_as_anything_else(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    run = write_folder_run(tmp_path / "mlruns", FIRST)
+    (run / "tags" / UID).write_text("run_007:abc")
+    (run / "tags" / ERROR).write_text("refused: api_key=hunter2abc")
+    sent = run / "artifacts" / FILES
+    sent.mkdir()
+    (sent / "params.json").write_text('{"lr":' + "[" * 600 + "]" * 600 + "}")
+    assert import_from_mlflow(base, tmp_path / "mlruns").copied == {FIRST: "run_007"}
+    record = tracker.record("run_007")
+    assert record is not None
+    assert (record.params, record.error) == ({"lr": 0.001}, "refused: api_key=***")
 
 
 def test_a_filter_and_an_experiment_choose_among_the_runs_of_mlflow(

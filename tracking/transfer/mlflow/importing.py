@@ -172,7 +172,7 @@ def _with_types(params: Mapping[str, Any], staged: RunPaths) -> dict[str, Any]:
         return dict(params)
     try:
         typed = revive(atomic.read_object(sent))
-    except CorruptFileError:
+    except (CorruptFileError, RecursionError):
         return dict(params)
     sent.unlink()
     return {

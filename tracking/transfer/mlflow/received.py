@@ -64,7 +64,7 @@ def receive(run: ForeignRun, place: Path, content: ForeignContent, artifacts: Pa
         "description": masked_text(description),
         "sweep": None,
         "data": {} if fingerprint is None else {"fingerprint": fingerprint},
-        "error": told.get(translation.ERROR),
+        "error": masked_text(told[translation.ERROR]) if translation.ERROR in told else None,
         "imported_from": {"store": str(place.resolve()), "run_id": known.run_id, "mlflow_run_id": run.run_id},
     }
     texts = _renamed(content.params, names, "params")
