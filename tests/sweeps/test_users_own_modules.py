@@ -185,6 +185,7 @@ def test_our_own_commands_name_a_module_that_hides_the_tracker(
 
 
 def test_the_trainer_sweeps_beside_modules_of_any_name_and_says_which_it_hides(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     for name in (
         "sweeps.py",
         "tracking/__init__.py",

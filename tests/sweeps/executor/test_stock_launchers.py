@@ -150,6 +150,7 @@ def test_batches_of_no_jobs_are_refused(sweep: Callable) -> None:
 
 
 def test_the_trainers_sweeps_may_choose_another_launcher(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     choice = ("hydra/launcher=basic", "sweep.dry_run=true", "training.learning_rate=1e-3,1e-2")
     answer = forked.run("-m", "trainer", "-m", *choice, kind="trainer", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr

@@ -182,6 +182,7 @@ def test_loggers_of_lightning_side_by_side_have_one_run(tracker: ExperimentTrack
 def test_parameters_that_an_open_run_has_stay_beside_those_of_lightning(
     tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    pytest.importorskip("lightning_utilities")
     with tracker.start_run("ctr", params={"lr": 7, "seed": 1}):
         logger = Logging(store=base)
         logger.log_hyperparams({"lr": 0.1, "seed": 1, "layers": 2})

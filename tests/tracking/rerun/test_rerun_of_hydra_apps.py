@@ -196,6 +196,7 @@ def train(folder: Path, *words: str) -> None:
 
 
 def test_the_trainer_is_run_again_with_data_that_git_ignores(table: Path, store: Path) -> None:
+    pytest.importorskip("torch")
     train(table, *TRAINER)
     before = content(table)
 

@@ -143,7 +143,7 @@ def test_an_import_makes_no_tables(
 def test_a_study_whose_name_no_experiment_can_have_is_imported_under_it_escaped(
     tracker: ExperimentTracker, base: Path, tmp_path: Path, say: Say, name: str, fitted: str
 ) -> None:
-    study_of(f"sqlite:///{tmp_path / 'study.db'}", name=name)
+    study_of(database(tmp_path / "study.db"), name=name)
     words = ("import", str(tmp_path / "study.db"), "--store", str(base))
     code, out, err = say(*words)
     assert (code, err) == (0, "")
