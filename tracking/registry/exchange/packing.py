@@ -13,7 +13,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from tracking.errors import InvalidValueError, ModelLoadError, StoreUnwritableError
 from tracking.files import atomic, folders, locks, regular
@@ -247,13 +247,3 @@ class _Checked:
     def check(self) -> None:
         if self._hash.hexdigest() != self._expected:
             raise ModelLoadError(f"{self._name} changed while it was exported; export the version again")
-
-
-def facts_of(exported: Exported, version: ModelVersion) -> dict[str, Any]:
-    """Return an export as plain data."""
-    return {
-        "name": version.name,
-        "version": version.version,
-        "path": str(exported.path),
-        "manifest_sha256": exported.manifest_sha256,
-    }
