@@ -11,7 +11,8 @@ class Clock:
     """Milliseconds since 1970 as the text of a local time; it remembers the second that it wrote last."""
 
     def __init__(self) -> None:
-        self._second, self._head, self._tail = -1, "", ""
+        self._second: int | None = None
+        self._head = self._tail = ""
 
     def text(self, moment: Any) -> str:
         """Return the text; raise InvalidValueError for what is no time."""
