@@ -3,11 +3,12 @@
 from tracking.transfer.formats import SourceFormat, open_source, recognise, refuse_unknown
 from tracking.transfer.found_runs import GrowingSource, Source
 from tracking.transfer.imports import Imported, import_runs, select
+from tracking.transfer.live_import import follow_source
 from tracking.transfer.mlflow.exported import Exported
 from tracking.transfer.mlflow.exporting import export_to_mlflow
 from tracking.transfer.mlflow.importing import import_from_mlflow, open_mlflow
 from tracking.transfer.optuna_studies import open_study
-from tracking.transfer.outside import follow_source, import_source
+from tracking.transfer.outside import import_source
 from tracking.transfer.tables import Table, TableFormat, history_table, run_table, write_table
 from tracking.transfer.tensorboard.event_export import Written, export_to_tensorboard
 

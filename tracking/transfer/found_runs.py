@@ -42,7 +42,7 @@ class Item(NamedTuple):
 class FoundRun:
     """What a source read of one run, before it is checked; times are milliseconds since 1970.
 
-    `damaged` names what of it could not be read, `notes` what a store does not keep. `files` are its artifacts by name:
+    `is_whole` unless it is only what was written since an earlier reading. `damaged` names what of it could not be read, `notes` what a store does not keep. `files` are its artifacts by name:
     files outside the store, which are copied, or bytes.
     """
 
@@ -60,6 +60,12 @@ class FoundRun:
     files: dict[str, Path | bytes] = field(default_factory=dict)
     damaged: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    is_whole: bool = True
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was found that is worth a word."""
+        return not (self.points or self.params or self.damaged)
 
     def describe(self, name: str, content: Mapping[str, Any]) -> None:
         """Add a JSON file of what a run has no place for, without secrets; name in `damaged` what it cannot hold."""
@@ -136,7 +142,10 @@ class GrowingSource(Source, Protocol):
     """A source whose runs may still be written, and which knows how far it has read them."""
 
     def news(self, item: Item) -> FoundRun:
-        """Return what was written since the last `read` or `news`; all else of the run is empty."""
+        """Return what was written since the last `read` or `news`; all else of the run is empty.
+
+        It `is_whole` if nothing was read before, or if a file that was read is gone or was written anew.
+        """
 
 
 def ready_run(found: FoundRun, place: str) -> Ready:

@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tracking.errors import UnknownRunError
 from tracking.files import atomic
 from tracking.metrics.history import read_history
 from tracking.metrics.journal import journal_of
 from tracking.metrics.line import Line
-from tracking.metrics.sources import History, count_points, moment_of
+from tracking.metrics.sources import History, moment_of
 from tracking.process import identity
+from tracking.process.signals import guard
 from tracking.records import RunStatus
 from tracking.store import amend, ending
 from tracking.store.store import Store
@@ -35,6 +37,7 @@ class GrowingRun:
         self._claim = ending.claimed(store, run_id)
         self._journal = journal_of(self._paths, self._claim)
         self._status = RunStatus.ENDED
+        self._finished_at = ""
         self.is_open = False
 
     @property
@@ -53,36 +56,40 @@ class GrowingRun:
         """Return the points of a run elsewhere that the one here lacks."""
         return beyond(ready.history, read_history(self._paths))
 
-    def add_params(self, params: Mapping[str, Any]) -> int:
-        """Add parameters that the run does not have; return how many."""
+    def add_params(self, params: Mapping[str, Any]) -> None:
+        """Add parameters that the run does not have."""
         known = self._store.scan.params(self.run_id)
         new = {name: value for name, value in params.items() if name not in known}
         if new:
             with self._journal.held():
                 atomic.write_json(self._paths.params, kept({**known, **new}))
             self._store.amend(self.run_id, lambda _: {})  # readers that cache look again
-        return len(new)
 
-    def append(self, history: History) -> int:
-        """Append points; return how many. Each log call survives the death of the process."""
+    def append(self, history: History, finished_at: str) -> None:
+        """Append points, the last of which is of a time. Each log call survives the death of the process."""
+        self._finished_at = finished_at
         if not self.is_open and history:
             status = self._store.require(self.run_id)["status"]
             self._status = RunStatus.ENDED if status == RunStatus.RUNNING else RunStatus(status)
             self.is_open = True
         for line in lines_of_history(history):
             self._journal.append(line.encode())
-        return count_points(history)
 
-    def end(self, finished_at: str) -> None:
-        """End the run as it had ended before, at the time that is given."""
+    def end(self) -> None:
+        """End the run as it had ended before, at the time of its last point; do nothing for one that was deleted here."""
         if not self.is_open:
             return
         self.is_open = False
         allowed = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.PRUNED)
-        ending.finish(
-            self._claim, self._journal, self._status if self._status in allowed else RunStatus.ENDED, None
-        )
-        self._store.amend(self.run_id, lambda _: {"finished_at": finished_at})
+        status = self._status if self._status in allowed else RunStatus.ENDED
+        with guard.deferring():
+            try:
+                self._claim.read()
+            except UnknownRunError:
+                self._claim.end()
+                return
+            ending.finish(self._claim, self._journal, status, None)
+            self._store.amend(self.run_id, lambda _: {"finished_at": self._finished_at})
 
 
 def beyond(history: History, known: History) -> History:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import struct
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from event_files import START, add, begin, take, values
 from tracking import ExperimentTracker
 from tracking.transfer import Imported
 from tracking.transfer.tensorboard.event_messages import hparams_event
-from tracking.transfer.tensorboard.frames import framed
+from tracking.transfer.tensorboard.frames import MAX_FRAME_BYTES, crc32c, framed, masked
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -199,6 +200,20 @@ def test_what_is_no_scalar_is_said_and_left(base: Path, tmp_path: Path, say: Say
         file.write(framed(b"\x22\x05graph"))
     code, _, err = say("import", str(tmp_path / "logs"), "--store", str(base))
     assert (code, err) == (0, "tracking: a: graphs of TensorBoard are not imported\n")
+
+
+def test_a_huge_record_is_said_and_left(base: Path, tmp_path: Path) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    length = struct.pack("<Q", MAX_FRAME_BYTES + 1)
+    with path.open("ab") as file:
+        file.write(length + struct.pack("<I", masked(crc32c(length))))
+        file.truncate(file.tell() + MAX_FRAME_BYTES + 1 + 4)
+    add(path, 0, {"loss": 1.0})
+    assert take(base, tmp_path / "logs") == Imported(
+        {"a": "run_001"},
+        points=1,
+        notes={"records of more than 64 MiB of TensorBoard are not imported": ["a"]},
+    )
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata"])

@@ -1,6 +1,7 @@
 """Event files: frames with their checksums, and the events in them, as TensorBoard's own files have them."""
 
 import math
+import os
 import struct
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracking.errors import CorruptFileError
 from tracking.transfer.protobuf import bytes_field, double_field, float_field, varint, whole_field
 from tracking.transfer.tensorboard.event_messages import (
     decode_any,
@@ -16,7 +18,14 @@ from tracking.transfer.tensorboard.event_messages import (
     scalar_event,
     version_event,
 )
-from tracking.transfer.tensorboard.frames import HEADER_BYTES, FrameReader, crc32c, framed, masked
+from tracking.transfer.tensorboard.frames import (
+    HEADER_BYTES,
+    MAX_FRAME_BYTES,
+    FrameReader,
+    crc32c,
+    framed,
+    masked,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +98,46 @@ def test_a_length_beyond_the_file_allocates_nothing_and_waits(tmp_path: Path) ->
     length = struct.pack("<Q", 1 << 62)
     (tmp_path / "events").write_bytes(length + struct.pack("<I", masked(crc32c(length))) + b"x" * 100)
     assert read(tmp_path / "events") == ([], [])
+
+
+def test_a_file_that_lost_what_was_read_of_it_is_not_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    whole = framed(b"one") + framed(b"two" * 20)
+    for other in (b"", whole[:-1], framed(b"one") + framed(b"TWO" * 20), whole[:-1] + b"x" + whole):
+        path.write_bytes(whole)
+        reader = FrameReader(path)
+        assert not reader.has_begun
+        assert len(list(reader.read())) == 2
+        assert reader.has_begun
+        path.write_bytes(other)
+        with pytest.raises(CorruptFileError, match="written anew"):
+            list(reader.read())
+        path.write_bytes(whole + framed(b"three"))
+        assert [each.data for each in reader.read()] == [b"three"]
+
+
+def test_a_file_whose_lost_rest_is_mended_is_known_as_another(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    path.write_bytes(framed(b"one") + bytes(40))  # a block that has not arrived yet
+    reader = FrameReader(path)
+    assert [bool(each.fault) for each in reader.read()] == [False, True]
+    assert list(reader.read()) == []
+    path.write_bytes(framed(b"one") + framed(b"two" * 8))
+    with pytest.raises(CorruptFileError, match="written anew"):
+        list(reader.read())
+
+
+def test_a_huge_record_is_passed_over_and_known(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    length = struct.pack("<Q", MAX_FRAME_BYTES + 1)
+    with path.open("wb") as file:
+        file.write(framed(b"one") + length + struct.pack("<I", masked(crc32c(length))))
+        file.seek(MAX_FRAME_BYTES + 1 + 4, os.SEEK_CUR)
+        file.write(framed(b"two"))
+    reader = FrameReader(path)
+    assert [each.data for each in reader.read()] == [b"one", b"two"]
+    assert reader.has_huge
+    assert list(reader.read()) == []
 
 
 NAMES = st.text(min_size=1, max_size=20)

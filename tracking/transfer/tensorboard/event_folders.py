@@ -6,7 +6,8 @@ A subfolder named as a time, as `add_hparams` of PyTorch makes one, belongs to t
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,24 +18,26 @@ from tracking.transfer.foreign_times import milliseconds_of
 from tracking.transfer.found_runs import FoundRun, Item, Point
 from tracking.transfer.origin import Origin
 from tracking.transfer.tensorboard.event_messages import Event, decode_event
-from tracking.transfer.tensorboard.frames import FrameReader
+from tracking.transfer.tensorboard.frames import MAX_FRAME_BYTES, FrameReader
 from tracking.values.jsontext import readable
 
 EVENTS = "tfevents"  # is in the name of each event file
 RUN_TAG = "tensorboard.run"
 MOST_FAULTS = 20  # of one file that are named one by one
+HUGE = f"records of more than {MAX_FRAME_BYTES >> 20} MiB"
 
 _TIME = re.compile(r"\d{9,}\.\d+")  # the folder of add_hparams
 
 
 @dataclass
 class _Run:
-    """A folder with its event files, which appear one after another, and how far each was read."""
+    """The event files of a folder, which appear one after another, and how far each was read."""
 
-    folder: Path
     readers: dict[Path, FrameReader] = field(default_factory=dict)
     first: float | None = None  # the time of its first event
+    last: float = 0.0
     others: set[str] = field(default_factory=set)
+    unreadable: set[Path] = field(default_factory=set)  # files that are named already
 
 
 class EventFolders:
@@ -56,10 +59,11 @@ class EventFolders:
             if folder != self._root and _TIME.fullmatch(folder.name) and self._name(folder.parent) in found:
                 owner = folder.parent
             found.setdefault(self._name(owner), []).extend(files)
+        for gone in self._runs.keys() - found.keys():
+            del self._runs[gone]
+            self._items.pop(gone, None)
         for name, files in found.items():
-            run = self._runs.setdefault(name, _Run(self._root / name))
-            for path in files:
-                run.readers.setdefault(path, FrameReader(path))
+            self._with_files(name, files)
             if name not in self._items:
                 try:
                     item = self._item(name, files)
@@ -78,34 +82,52 @@ class EventFolders:
     def _item(self, name: str, files: list[Path]) -> Item | None:
         """Return a run by the first record of its first file that has one, which says when that file was begun."""
         for path in files:
-            for record in FrameReader(path).read():
-                known = hashlib.sha256(path.name.encode(errors="replace") + b"\n" + record.data)
-                return Item(name, Origin(readable(name), known.hexdigest()[:16]), self._experiment)
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                for record in FrameReader(path).read():
+                    known = hashlib.sha256(path.name.encode(errors="replace") + b"\n" + record.data)
+                    return Item(name, Origin(readable(name), known.hexdigest()[:16]), self._experiment)
         return None
+
+    def _with_files(self, name: str, files: list[Path]) -> None:
+        """Read these files from now on: from the beginning, unless they are those of the last time."""
+        known = self._runs[name].readers.keys() if name in self._runs else set()
+        if known != set(files):  # a file that is here may have been here before
+            if known.isdisjoint(files):
+                self._items.pop(name, None)  # a new run under the name of the old one
+            self._begin_anew(name, files)
+
+    def _begin_anew(self, name: str, files: Iterable[Path]) -> None:
+        self._runs[name] = _Run({path: FrameReader(path) for path in files})
 
     def read(self, item: Item) -> FoundRun:
         """Return a whole run, from the beginning of its files."""
-        run = self._runs[item.name]
-        run.readers = {path: FrameReader(path) for path in run.readers}
-        run.others.clear()
+        self._begin_anew(item.name, [*self._runs[item.name].readers])
         return self.news(item)
 
     def news(self, item: Item) -> FoundRun:
         """Return what was written since the last `read` or `news`."""
         run = self._runs[item.name]
-        found = FoundRun(item, 0, 0, RunStatus.ENDED, tags={RUN_TAG: item.name})
-        last = 0.0
+        is_whole = not any(reader.has_begun for reader in run.readers.values())
+        found = FoundRun(item, 0, 0, RunStatus.ENDED, tags={RUN_TAG: item.name}, is_whole=is_whole)
         for path, reader in run.readers.items():
             try:
                 for event in _events(reader, found.damaged):
                     run.first = event.wall_time if run.first is None else run.first
-                    last = max(last, event.wall_time)
+                    run.last = max(run.last, event.wall_time)
                     _add(found, event)
                     run.others |= event.others
             except (CorruptFileError, FileNotFoundError) as error:
-                found.damaged.append(f"the file {path.name} ({error})")
+                if reader.has_begun:  # all of it comes with the next look, maybe as another run
+                    self._begin_anew(item.name, [*self._runs[item.name].readers])
+                    if not isinstance(error, FileNotFoundError):
+                        del self._items[item.name]
+                    return FoundRun(item, 0, 0)
+                if path not in run.unreadable:
+                    found.damaged.append(f"the file {path.name} ({error})")
+                    run.unreadable.add(path)
+            run.others |= {HUGE} if reader.has_huge else set()
         found.created = milliseconds_of(run.first or 0.0)
-        found.finished = max(milliseconds_of(last), found.created)
+        found.finished = max(milliseconds_of(run.last), found.created)
         if run.others:
             kinds = ", ".join(sorted(run.others))
             found.notes.append(f"{kinds} of TensorBoard are not imported")

@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tracking.errors import CorruptFileError
 from tracking.files import regular
 
 LENGTH_BYTES, CHECKSUM_BYTES = 8, 4
 HEADER_BYTES = LENGTH_BYTES + CHECKSUM_BYTES
 CHECKED_BYTES = 1 << 16  # a longer frame holds pictures or a graph, and no scalar worth a second per 10 MB
 MAX_FRAME_BYTES = 1 << 26  # a longer frame is passed over
+MARK_BYTES = 32  # the end of a frame, with the checksum of all of it: enough to know the frame by
 
 _MASK_DELTA = 0xA282EAD8
 _POLYNOMIAL = 0x82F63B78  # of CRC-32C, its bits reversed
@@ -71,37 +73,56 @@ class FrameReader:
 
     A frame that is not complete is left for the next reading: its writer may be at work, or have died there. A frame whose
     data does not fit its checksum is left out. Where a length does not, the rest of the file is lost (`is_lost`): the place
-    of the next frame is unknown.
+    of the next frame is unknown. `has_huge` once a frame was passed over.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.offset = 0
-        self.is_lost = False
+        self.is_lost = self.has_huge = False
+        self._mark, self._marked = b"", 0  # the last bytes that were read, and their place
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was read."""
+        return bool(self._mark)
 
     def read(self) -> Iterator[Record]:
-        """Yield the complete frames beyond the offset, and move it."""
-        if self.is_lost:
-            return
+        """Yield the complete frames beyond the offset, and move it.
+
+        Raise CorruptFileError if what was read before is there no more. A copy of the file that is longer may take its place.
+        """
         with regular.open_file(self.path) as file:
             size = file.seek(0, 2)
+            file.seek(self._marked)
+            if file.read(len(self._mark)) != self._mark:
+                raise CorruptFileError(f"{self.path} was written anew")
             file.seek(self.offset)
-            while size - self.offset >= HEADER_BYTES:
+            while not self.is_lost and size - self.offset >= HEADER_BYTES:
                 head, at = file.read(HEADER_BYTES), self.offset
                 if len(head) < HEADER_BYTES:
                     return  # it was cut meanwhile
                 if _checksum_of_length(head[:LENGTH_BYTES]) != head[LENGTH_BYTES:]:
                     self.is_lost = True
+                    self._mark, self._marked = head, at
                     yield Record(at, b"", "the checksum of a length is wrong, so the rest cannot be read")
                     return
                 length: int = _LENGTH.unpack(head[:LENGTH_BYTES])[0]
-                if length > size - at - HEADER_BYTES - CHECKSUM_BYTES:
+                end = at + HEADER_BYTES + length + CHECKSUM_BYTES
+                if end > size:
                     return
-                self.offset = at + HEADER_BYTES + length + CHECKSUM_BYTES
                 if length > MAX_FRAME_BYTES:
-                    file.seek(self.offset)
+                    self.has_huge = True
+                    file.seek(end - MARK_BYTES)
+                    self._pass(file.read(MARK_BYTES), end)
                     continue
                 body = file.read(length + CHECKSUM_BYTES)
+                if len(body) < length + CHECKSUM_BYTES:
+                    return  # it was cut meanwhile
+                self._pass(body[-MARK_BYTES:], end)
                 data, told = body[:length], body[length:]
                 wrong = length <= CHECKED_BYTES and _CHECKSUM.pack(masked(crc32c(data))) != told
                 yield Record(at, b"" if wrong else data, "its checksum is wrong" if wrong else "")
+
+    def _pass(self, mark: bytes, end: int) -> None:
+        self.offset, self._mark, self._marked = end, mark, end - len(mark)
