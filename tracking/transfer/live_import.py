@@ -118,7 +118,7 @@ class _Following:
 
     def close(self) -> None:
         """End the runs that have grown, each whatever becomes of the others."""
-        with ExitStack() as stack:
+        with guard.deferring(), ExitStack() as stack:
             if any(self._runs.values()):
                 stack.callback(partial(self._store.publisher.publish, force=True))
             for item in [*self._runs]:
