@@ -14,6 +14,10 @@ from tracking.metrics.blocks import Block, block_of, is_ascending, rank
 from tracking.metrics.sources import History
 from tracking.values.jsontext import non_finite_text
 
+BLOCK_POINTS = (
+    1 << 14
+)  # of a history, encoded at once: meanwhile they take several times the memory of their text
+
 
 class MetricsText:
     """Builds metrics.json from log calls in their order."""
@@ -56,8 +60,8 @@ def text_of(history: History) -> MetricsText:
     """Return the text of a whole history."""
     text = MetricsText()
     for name, points in history.items():
-        if points:
-            text.add(block_of(name, points))
+        for start in range(0, len(points), BLOCK_POINTS):
+            text.add(block_of(name, points[start : start + BLOCK_POINTS]))
     return text
 
 

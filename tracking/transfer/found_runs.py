@@ -20,6 +20,7 @@ from tracking.values.secrets import masked, masked_text
 from tracking.version import __version__
 
 GROUPS = 1  # levels of mappings in a description whose values are lost one by one
+MOST_FAULTS = 20  # of one metric, or of one file, that are named one by one
 
 
 class Point(NamedTuple):
@@ -149,7 +150,10 @@ class GrowingSource(Source, Protocol):
 
 
 def ready_run(found: FoundRun, place: str) -> Ready:
-    """Return a run as it is kept; raise InvalidNameError or InvalidValueError if it cannot be one of a store."""
+    """Return a run as it is kept; raise InvalidNameError or InvalidValueError if it cannot be one of a store.
+
+    Its points are taken out of `found`.
+    """
     damaged, clock = list(found.damaged), Clock()
     finished = found.finished
     if finished < found.created:
@@ -174,21 +178,31 @@ def ready_run(found: FoundRun, place: str) -> Ready:
     return Ready(found.item.origin, entry, params, history, damaged, found.notes)
 
 
-def checked_history(points: Mapping[str, list[Point]], clock: Clock, damaged: list[str]) -> History:
-    """Return points as a store keeps them; name those that it does not keep in `damaged`."""
+def checked_history(points: dict[str, list[Point]], clock: Clock, damaged: list[str]) -> History:
+    """Return points as a store keeps them; name those that it does not keep in `damaged`.
+
+    Each point is taken out of `points` as it is checked, so that no two forms of all points are in memory.
+    """
     found: History = {}
-    for name, given in points.items():
+    for name in [*points]:
+        left = points.pop(name)
         try:
             kept = found.setdefault(check_label("metric name", name), [])
         except InvalidNameError as error:
             damaged.append(str(error))
             continue
-        for point in given:
+        faults: list[str] = []
+        left.reverse()
+        while left:
+            point = left.pop()
             try:
                 step, value = step_value(point.step), metric_value(name, point.value)
                 kept.append({"step": step, "value": value, "timestamp": clock.text(point.moment)})
             except InvalidValueError as error:
-                damaged.append(f"a point of the metric {quoted(name)}: {error}")
+                faults.append(f"a point of the metric {quoted(name)}: {error}")
+        damaged += faults[:MOST_FAULTS]
+        if len(faults) > MOST_FAULTS:
+            damaged.append(f"{len(faults) - MOST_FAULTS} further points of the metric {quoted(name)}")
     return {name: kept for name, kept in found.items() if kept}
 
 

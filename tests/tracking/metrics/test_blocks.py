@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tracking.metrics import blocks
-from tracking.metrics.blocks import UNIFORM_LINES, Block, blocks_of, parse_blocks, parse_calls
+from tracking.metrics import blocks, metrics_json
+from tracking.metrics.blocks import UNIFORM_LINES, Block, block_of, blocks_of, parse_blocks, parse_calls
 from tracking.metrics.line import Line
-from tracking.metrics.metrics_json import MetricsText
+from tracking.metrics.metrics_json import MetricsText, text_of
 
 STEPS = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False))
 VALUES = st.one_of(st.integers(-(2**63), 2**64 - 1), st.floats())
@@ -96,3 +96,20 @@ def test_the_usual_lines_of_a_run_are_taken_apart_as_text(monkeypatch: pytest.Mo
     (found,) = parse_blocks(b"".join(lines), Path("metrics.jsonl"))
     assert found.steps == list(range(UNIFORM_LINES))
     assert found.values["loss"] == [1 / (step + 1) for step in range(UNIFORM_LINES)]
+
+
+@given(st.dictionaries(st.sampled_from("ab"), st.lists(st.tuples(STEPS, VALUES), min_size=1)))
+def test_a_history_that_is_encoded_part_by_part_has_the_text_of_the_whole(
+    history: dict[str, list[tuple[float | None, float]]],
+) -> None:
+    whole = {
+        name: [
+            {"step": step, "value": value, "timestamp": f"at {place}"}
+            for place, (step, value) in enumerate(rows)
+        ]
+        for name, rows in history.items()
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics_json, "BLOCK_POINTS", 3)
+        parts = b"".join(text_of(whole).pieces())
+    assert parts == text([block_of(name, rows) for name, rows in whole.items()])

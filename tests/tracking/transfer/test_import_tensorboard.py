@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from command_line import Say
 from event_files import START, add, begin, take, values
 
 from tracking import ExperimentTracker
+from tracking.metrics import metrics_json
 from tracking.transfer import Imported
-from tracking.transfer.tensorboard.event_messages import hparams_event
+from tracking.transfer.tensorboard.event_messages import hparams_event, scalar_event
 from tracking.transfer.tensorboard.frames import MAX_FRAME_BYTES, crc32c, framed, masked
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -264,3 +266,28 @@ def test_a_folder_may_have_any_name_and_be_named_by_a_link(
     (record,) = tracker.records()
     assert (record.experiment_name, record.tags["tensorboard.run"]) == ("logs", "caf\\udce9 \n")
     assert take(base, tmp_path / "logs").present == {odd: "run_001"}
+
+
+def test_points_are_in_memory_once_while_they_are_imported(
+    base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics_json, "BLOCK_POINTS", 500)
+    path, count = begin(tmp_path / "logs" / "a"), 6_000
+    with path.open("ab") as file:
+        for step in range(count):
+            file.write(framed(scalar_event(START + step, step, {"loss": 1 / (step + 1)})))
+    tracemalloc.start()
+    try:
+        assert take(base, tmp_path / "logs").points == count
+        assert tracemalloc.get_traced_memory()[1] < 700 * count
+    finally:
+        tracemalloc.stop()
+
+
+def test_of_many_equal_faults_some_are_named_and_the_others_counted(base: Path, tmp_path: Path) -> None:
+    path = begin(tmp_path / "logs" / "a")
+    for step in range(30):
+        add(path, step, {"loss": 1.0}, at=-1e11)
+    outcome = take(base, tmp_path / "logs")
+    assert len(outcome.damaged["a"]) == 21
+    assert outcome.damaged["a"][-1] == "10 further points of the metric 'loss'"

@@ -15,7 +15,7 @@ from tracking.errors import CorruptFileError, InvalidValueError
 from tracking.files import regular
 from tracking.records import RunStatus
 from tracking.transfer.foreign_times import milliseconds_of
-from tracking.transfer.found_runs import FoundRun, Item, Point
+from tracking.transfer.found_runs import MOST_FAULTS, FoundRun, Item, Point
 from tracking.transfer.origin import Origin
 from tracking.transfer.tensorboard.event_messages import Event, decode_event
 from tracking.transfer.tensorboard.frames import MAX_FRAME_BYTES, FrameReader
@@ -23,7 +23,6 @@ from tracking.values.jsontext import readable
 
 EVENTS = "tfevents"  # is in the name of each event file
 RUN_TAG = "tensorboard.run"
-MOST_FAULTS = 20  # of one file that are named one by one
 HUGE = f"records of more than {MAX_FRAME_BYTES >> 20} MiB"
 
 _TIME = re.compile(r"\d{9,}\.\d+")  # the folder of add_hparams
