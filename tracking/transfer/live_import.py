@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import cache, partial
 
 from tracking.errors import UnknownRunError
@@ -68,9 +68,9 @@ class _Following:
                     self._look_at(item, present, outcome)
                 except REFUSALS as error:
                     outcome.left_out[item.name] = str(error)
-                except (
-                    UnknownRunError
-                ):  # it was deleted here: the next look finds it in the trash, or takes it anew
+                    self._end(item)
+                    self._runs[item] = None
+                except UnknownRunError:  # deleted here: the next look finds it in the trash, or takes it anew
                     self._end(item)
         self._drop_told(outcome)
         return outcome
@@ -98,7 +98,8 @@ class _Following:
 
     def _end(self, item: Item) -> None:
         if run := self._runs.pop(item):
-            run.end()
+            with suppress(*REFUSALS):  # run.json is damaged here, which lists and the doctor say
+                run.end()
 
     def _drop_told(self, outcome: Imported) -> None:
         outcome.left_out = {name: text for name, text in outcome.left_out.items() if self._is_new(name, text)}

@@ -391,3 +391,27 @@ def test_a_run_whose_folder_is_gone_is_not_running_any_more(
         lambda: found.append(statuses(tracker)["run_001"]),
     )
     assert found == ["running", "ended"]
+
+
+def test_a_run_that_cannot_be_kept_any_more_is_left_out_and_ends_and_the_others_go_on(
+    tracker: ExperimentTracker, base: Path, tmp_path: Path
+) -> None:
+    files = [begin(tmp_path / "logs" / name) for name in "ab"]
+
+    def grow() -> None:
+        for path in files:
+            add(path, len(path.read_bytes()), {"loss": 1.0})
+
+    found = []
+    told = follow(
+        base,
+        tmp_path / "logs",
+        grow,
+        grow,
+        lambda: add(files[0], 9, {"loss": 1.0}, at=1e14),
+        lambda: found.append(statuses(tracker)),
+        grow,
+    )
+    assert found == [{"run_001": "ended", "run_002": "running"}]
+    assert [[*outcome.left_out] for outcome in told] == [[], [], [], ["a"], []]
+    assert told[-1].grown == {"b": 1}
