@@ -34,7 +34,7 @@ def read_verdict(path: Path) -> Verdict:
     """Return the verdict in a file; raise FileNotFoundError, and CorruptFileError for one that is none."""
     try:
         return verdict_in(path)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise CorruptFileError(f"{path} is not a verdict ({error!r}); remove the file") from None
 
 

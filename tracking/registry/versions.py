@@ -257,7 +257,7 @@ def read_version(number: int, paths: ModelPaths) -> ModelVersion:
     check_format(manifest, path)
     try:
         return version_of(manifest, name, number, paths.version(number))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise CorruptFileError(f"{path} is not a manifest ({error!r}); restore the file") from None
 
 

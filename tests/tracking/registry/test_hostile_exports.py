@@ -123,6 +123,14 @@ def odd_manifest(folder: Path) -> str:
     return "is no export of a version, or a damaged one"
 
 
+def deep_manifest(folder: Path) -> str:
+    deep: Any = {}
+    for _ in range(800):  # less than JSON's reader takes
+        deep = {"a": deep}
+    _with_manifest(folder, metrics=deep)
+    return "is no export of a version, or a damaged one"
+
+
 def odd_version(folder: Path) -> str:
     _with_head(folder, version="1")
     return "is no export of a version, or a damaged one"
@@ -147,7 +155,7 @@ def odd_verdict(folder: Path) -> str:
 TRICKS: list[Callable[[Path], str]] = [
     *(changed, changed_and_summed, missing, added, added_and_summed, link_to_file, link_to_folder, no_sums),
     *(odd_sums, sums_outside, name_outside, file_outside, file_of_registry, newer, odd_manifest, odd_version),
-    *(odd_origin, odd_loader, odd_verdict),
+    *(odd_origin, odd_loader, odd_verdict, deep_manifest),
 ]
 
 

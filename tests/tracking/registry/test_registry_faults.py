@@ -60,6 +60,12 @@ def mistyped_manifest(path: Path) -> None:
     (path / "manifest.json").write_text(json.dumps({**manifest, "data": [], "objective": 3}))
 
 
+def deep_manifest(path: Path) -> None:
+    manifest = (path / "manifest.json").read_text()
+    deep = '{"a":' * 800 + "1" + "}" * 800  # less than JSON's reader takes
+    (path / "manifest.json").write_text(json.dumps({**json.loads(manifest), "metrics": json.loads(deep)}))
+
+
 def manifest_is_folder(path: Path) -> None:
     (path / "manifest.json").unlink()
     (path / "manifest.json").mkdir()
@@ -73,7 +79,16 @@ def no_weights(path: Path) -> None:
     (path / "model_best.pt").unlink()
 
 
-UNREADABLE = [lost, a_file, no_manifest, torn_manifest, newer_manifest, mistyped_manifest, manifest_is_folder]
+UNREADABLE = [
+    lost,
+    a_file,
+    no_manifest,
+    torn_manifest,
+    newer_manifest,
+    mistyped_manifest,
+    deep_manifest,
+    manifest_is_folder,
+]
 Spoil = Callable[[Path], None]
 
 

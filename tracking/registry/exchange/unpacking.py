@@ -263,6 +263,7 @@ def _naming(path: Path) -> Iterator[None]:
         KeyError,
         TypeError,
         AttributeError,
+        RecursionError,
     ) as error:
         raise CorruptFileError(f"{path} is no export of a version, or a damaged one ({error!r})") from None
 
