@@ -176,12 +176,14 @@ class Live:
     def end(self, error: str | BaseException | None = None) -> None:
         """Finish a run of its own: as completed, or as failed or killed by `error`; one that was open before goes on.
 
-        Points that are logged later open the run again, until the next `end`. A run that its sweep stopped early stays
-        `pruned`.
+        Points that are logged later open the run again, until the next `end`. A run that its user has finished stays as it
+        is, and one that its sweep stopped early `pruned`.
         """
         if not self.is_own:
             return
         self.hold()
+        if self.run.is_finished:
+            return
         if isinstance(error, BaseException):
             self.run.__exit__(type(error), error, error.__traceback__)
         elif error is not None:

@@ -9,6 +9,7 @@ from trained import JOB
 
 from tracking import ExperimentTracker, InvalidValueError, job_context
 from tracking.integrations.live import Live, log
+from tracking.integrations.training import Training
 from tracking.process.job_gate import Gate, Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -140,6 +141,23 @@ def test_a_run_that_its_sweep_stopped_stays_pruned_when_it_is_evaluated_after(
     record = tracker.record("run_001")
     assert record is not None
     assert (record.status.value, record.summary["test_loss"].last) == ("pruned", 1.0)
+
+
+@pytest.mark.parametrize("made", [Live, Training])
+def test_a_run_that_is_finished_in_its_block_ends_as_that_says(
+    tracker: ExperimentTracker, base: Path, made: type[Live]
+) -> None:
+    with made("ctr", store=base) as live:
+        live.run.finish("failed", "the loss diverged")
+    record = tracker.record("run_001")
+    assert record is not None
+    assert (record.status.value, record.error) == ("failed", "the loss diverged")
+    live.run.log({"loss": 1.0})
+    live.run.finish()
+    with made("ctr", store=base) as live:
+        live.run.finish("failed", "the loss diverged")
+        live.run.log({"loss": 1.0})  # opens it again
+    assert [each.status.value for each in tracker.records()] == ["completed"] * 2
 
 
 @pytest.mark.parametrize("step", [-1, 0.5, True, "1"])
