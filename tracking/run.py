@@ -28,8 +28,7 @@ from tracking.values.names import check_artifact, check_path
 log = logging.getLogger("tracking")
 
 _active: list["Run"] = per_job([])
-# the run of the process that started this one, while this one has runs of its own
-_outer_run: str | None = None
+_outer_run: str | None = None  # that of the process which started this one, while this one has its own
 
 
 class Run:
@@ -129,10 +128,7 @@ class Run:
         target = self._place_for(name, is_folder=is_folder)
         # what the program wrote into the artifacts folder is already in its place
         if not (target.exists() and target.samefile(source)):
-            if is_folder:
-                artifacts.copy_folder(source, target)
-            else:
-                atomic.copy_file(source, target)
+            (artifacts.copy_folder if is_folder else atomic.copy_file)(source, target)
         return target
 
     def log_text(self, text: str, name: str | PurePath) -> Path:
@@ -167,30 +163,24 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags to the run; a known tag gets the new value."""
-        from tracking.store import amend  # here and below: most processes that log runs never need it
-
-        amend.set_tags(self._store, self.run_id, tags)
-        self._store.publisher.publish()
+        self._amend("set_tags", tags)
 
     def remove_tags(self, *names: str) -> None:
         """Remove tags; ignore those that the run does not have."""
-        from tracking.store import amend
-
-        amend.set_tags(self._store, self.run_id, remove=names)
-        self._store.publisher.publish()
+        self._amend("set_tags", remove=names)
 
     def describe(self, text: str, *, append: bool = False) -> None:
         """Replace the run's description, or add a line to it."""
-        from tracking.store import amend
-
-        amend.describe(self._store, self.run_id, text, append=append)
-        self._store.publisher.publish()
+        self._amend("describe", text, append=append)
 
     def set_data(self, data: Mapping[str, Any]) -> None:
         """Record the fingerprint of the data, such as {"fingerprint": "sha256:..."}, when it is known only now."""
-        from tracking.store import amend
+        self._amend("set_data", data)
 
-        amend.set_data(self._store, self.run_id, data)
+    def _amend(self, change: str, *values: Any, **named: Any) -> None:
+        from tracking.store import amend  # most processes that log runs never need it
+
+        getattr(amend, change)(self._store, self.run_id, *values, **named)
         self._store.publisher.publish()
 
     def should_stop(self) -> bool:
@@ -287,6 +277,21 @@ class Run:
 
         Processes that are started meanwhile find it in the environment. A run that `goes_on` was pruned before.
         """
+        self._claim.begin()
+        self._activate()
+        if goes_on:
+            from tracking.store.going_on import Known
+
+            self._new = Known.of(self._store, self.run_id, self._gate).new
+
+    def reopen(self) -> None:
+        """Activate the run again if this process has ended it since it got this handle; one that is active goes on."""
+        if self._claim.ended != self._ended_before and all(run._claim is not self._claim for run in _active):
+            self._claim.take()
+            self._claim.before = None  # how it had ended says nothing of what follows
+            self._activate()
+
+    def _activate(self) -> None:
         global _outer_run
         self._opener, self._thread = os.getpid(), threading.current_thread()
         if not _opened_here():
@@ -298,12 +303,7 @@ class Run:
             self._job.at_end.append(self._deactivate)
         guard.enter()
         self._is_held = True
-        self._claim.begin()
         self._claim.enter()
-        if goes_on:
-            from tracking.store.going_on import Known
-
-            self._new = Known.of(self._store, self.run_id, self._gate).new
 
     def add_cleanup(self, cleanup: Callable[[], None]) -> None:
         """Call `cleanup` once when the run ends in any way, the last one added first. It must not raise."""

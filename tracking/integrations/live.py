@@ -191,6 +191,13 @@ class Live:
         else:
             self.run.finish("pruned" if self._has_heard and self.run.is_pruned else "completed")
 
+    def begin(self) -> None:
+        """Begin a training in the run: one of its own that has ended is the open one again."""
+        if self.is_own:
+            self.run.reopen()
+            with _beginning:
+                _of_trainings[self.run] = threading.current_thread()
+
     def hold(self) -> None:
         """Keep the run of a training open, also while others begin, which then log into it."""
         _of_trainings.pop(self.run, None)

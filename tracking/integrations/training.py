@@ -52,7 +52,11 @@ class Training:
                 self._live.run.finish(RunStatus.ENDED)  # the training before was left without a word
             self._live = None
         self._has_begun, self._is_over = True, False
-        self.run.log_params(params)
+        live = self._opened()
+        live.begin()
+        if self._is_held:
+            live.hold()
+        live.log_params(params)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
         """Log one point per metric."""

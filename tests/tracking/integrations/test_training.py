@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,55 @@ def test_a_training_within_another_has_a_run_of_its_own_and_the_outer_one_is_com
     assert [
         (each.experiment_name, each.status.value, each.summary["loss"].count) for each in recorded(tracker)
     ] == [("outer", "completed", 2), ("inner", "completed", 2)]
+
+
+def test_a_run_that_an_evaluation_has_ended_is_open_again_in_the_training_after_it(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    training = Training("ctr", store=base)
+    training.run.log({"test_loss": 2.0})
+    training.end()
+    training.run.log({"baseline": 2.0})  # opens it again
+    assert active_run() is None
+    training.begin({"lr": 0.1})
+    assert active_run() is training.run
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(log, {"in_a_child": 1.0}).result()
+    assert recorded(tracker)[0].status.value == "running"
+    training.end()
+    (record,) = recorded(tracker)
+    assert (record.status.value, set(record.summary)) == (
+        "completed",
+        {"test_loss", "baseline", "in_a_child"},
+    )
+    assert active_run() is None
+
+
+def test_a_run_that_is_open_again_and_left_by_a_training_is_that_of_no_other_one(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    training = Training("ctr", store=base)
+    training.run.log({"test_loss": 2.0})
+    training.end()
+    training.begin({"lr": 0.1})
+    train(Training("other", store=base))
+    assert [each.status.value for each in recorded(tracker)] == ["ended", "completed"]
+
+
+@pytest.mark.parametrize(("end", "status"), [("", "ended"), ("raise ValueError('no')", "failed")])
+def test_a_run_that_is_open_again_ends_with_the_process_as_any_other(
+    tracker: ExperimentTracker, base: Path, end: str, status: str
+) -> None:
+    code = f"""
+from tracking.integrations.training import Training
+training = Training("ctr", store={str(base)!r})
+training.run.log({{"test_loss": 2.0}})
+training.end()
+training.begin({{}})
+{end}
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True)
+    assert [each.status.value for each in recorded(tracker)] == [status]
 
 
 def test_a_run_may_be_looked_at_before_its_training_begins(tracker: ExperimentTracker, base: Path) -> None:
