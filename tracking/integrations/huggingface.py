@@ -93,8 +93,6 @@ class Following:
         self._last = Path()
         if state.is_world_process_zero:
             self.live.begin()
-            if self._is_held:
-                self.live.hold()
             found = dict(_parameters(args, given.get("model")))
             if state.trial_params:
                 found["trial"] = state.trial_params

@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -21,8 +22,15 @@ from tracking.values.names import check_path
 
 STORE = "experiments"
 
-# Runs that integrations made for one training each, with the threads that train; those in a block are none.
-_of_trainings: "weakref.WeakKeyDictionary[Run, threading.Thread]" = weakref.WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class _Trainer:
+    thread: threading.Thread
+    is_held: bool = False  # the run is for all trainings of the thread, by a block
+
+
+# Runs that integrations made for trainings, with who trains.
+_of_trainings: "weakref.WeakKeyDictionary[Run, _Trainer]" = weakref.WeakKeyDictionary()
 _beginning = (
     threading.RLock()
 )  # so that no thread sees the run of another one's training before it is among them
@@ -92,13 +100,18 @@ def refuse_others(of: str, others: Sequence[object], unknown: Mapping[str, objec
 
 
 def _surrounding(*, of_training: bool) -> Run | None:
-    """Return the run that is open; for a training not that of another one, which was left without an end and ends now."""
+    """Return the run that is open; for a training not that of another one, unless its thread holds it.
+
+    One that was left without an end ends now.
+    """
     found = active_run()
-    while of_training and found is not None and found in _of_trainings:
-        thread = _of_trainings.pop(found)
-        if thread is not threading.current_thread() and thread.is_alive():
-            _of_trainings[found] = thread  # which may be training still
-            return None
+    while of_training and found is not None and (trainer := _of_trainings.get(found)) is not None:
+        is_here = trainer.thread is threading.current_thread()
+        if is_here and trainer.is_held:
+            break
+        if trainer.thread.is_alive() and not is_here:
+            return None  # it may be training still
+        del _of_trainings[found]
         found.finish(RunStatus.ENDED)
         found = active_run()
     return found
@@ -109,7 +122,7 @@ class Live:
 
     A new run is one of `experiment`, by default the name of the script, in `store`, by default the `nearest_store`. It ends
     with `end()`, or with the `with` block: as completed, or as failed or killed by what left the block. A run that was open
-    goes on. One `of_training` does not log into the run that another training has made and left without an end.
+    goes on. One `of_training` does not log into the run that another training has made, unless its thread holds that.
     """
 
     def __init__(
@@ -128,7 +141,7 @@ class Live:
             self.is_own = given is None  # it opened the run, and ends it
             self.run = given or ExperimentTracker(place).start_run(name)
             if of_training and self.is_own:
-                _of_trainings[self.run] = threading.current_thread()
+                _of_trainings[self.run] = _Trainer(threading.current_thread())
         self._step = 0
         self._has_heard = False  # that the run is to stop
 
@@ -181,7 +194,7 @@ class Live:
         """
         if not self.is_own:
             return
-        self.hold()
+        _of_trainings.pop(self.run, None)
         if self.run.is_finished:
             return
         if isinstance(error, BaseException):
@@ -196,11 +209,14 @@ class Live:
         if self.is_own:
             self.run.reopen()
             with _beginning:
-                _of_trainings[self.run] = threading.current_thread()
+                trainer = _of_trainings.get(self.run)
+                if trainer is None or not trainer.is_held:
+                    _of_trainings[self.run] = _Trainer(threading.current_thread())
 
     def hold(self) -> None:
-        """Keep the run of a training open, also while others begin, which then log into it."""
-        _of_trainings.pop(self.run, None)
+        """Keep the run of a training open, also while others begin in its thread, which then log into it."""
+        if self.run in _of_trainings:
+            _of_trainings[self.run] = _Trainer(threading.current_thread(), is_held=True)
 
     def __enter__(self) -> Self:
         self.hold()

@@ -54,8 +54,6 @@ class Training:
         self._has_begun, self._is_over = True, False
         live = self._opened()
         live.begin()
-        if self._is_held:
-            live.hold()
         live.log_params(params)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tracking.integrations.live import Live, log
 from tracking.integrations.sklearn import log_search
 from tracking.integrations.training import Training
 from tracking.records import RunRecord
+from tracking.run import Run
 
 
 def recorded(tracker: ExperimentTracker) -> list[RunRecord]:
@@ -218,6 +220,47 @@ def test_trainings_in_threads_have_a_run_each(tracker: ExperimentTracker, base: 
     found = sorted((each.params["number"], each.summary["loss"].last) for each in recorded(tracker))
     assert found == [(0, 0.0), (1, 1.0), (2, 2.0)]
     assert {each.status.value for each in recorded(tracker)} == {"completed"}
+
+
+@pytest.mark.parametrize("held", [Training, Following, Logging])
+def test_what_holds_its_run_in_a_thread_does_not_share_it_with_other_threads(
+    tracker: ExperimentTracker, base: Path, held: type[Training]
+) -> None:
+    begun = threading.Barrier(3, timeout=60)
+
+    def one(number: int) -> None:
+        holder = held("ctr", store=base)
+        with holder if isinstance(holder, Training | Following) else nullcontext(holder):
+            holder.run.log({"number": number})
+            if isinstance(holder, Logging):
+                holder.live.hold()
+            begun.wait()
+            train(Training("other", store=base), (float(number),))
+            begun.wait()
+        if isinstance(holder, Logging):
+            holder.finalize("success")
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(one, range(3)))
+    found = sorted((each.summary["number"].last, each.summary["loss"].last) for each in recorded(tracker))
+    assert found == [(0, 0.0), (1, 1.0), (2, 2.0)]
+    assert {(each.status.value, each.experiment_name) for each in recorded(tracker)} == {("completed", "ctr")}
+
+
+@pytest.mark.parametrize("opens", [lambda _tracker: log({}), lambda tracker: tracker.start_run("open")])
+def test_trainings_in_threads_log_into_a_run_that_is_of_none(
+    tracker: ExperimentTracker,
+    base: Path,
+    opens: Callable[[ExperimentTracker], Run],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(base.parent)
+    run = opens(tracker)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _number: train(Training("other", store=base)), range(3)))
+    run.finish()
+    (record,) = ExperimentTracker(run.run_dir.parents[1]).records()
+    assert record.summary["loss"].count == 6
 
 
 def test_a_training_within_another_has_a_run_of_its_own_and_the_outer_one_is_completed(
