@@ -3,6 +3,8 @@
 `log({"loss": 0.5})` needs nothing before it. `Live` counts steps and ends its run; its calls have the names that DVCLive gives them.
 """
 
+import functools
+import os
 import sys
 import threading
 import weakref
@@ -21,6 +23,7 @@ from tracking.tracker import ExperimentTracker
 from tracking.values.names import check_path
 
 STORE = "experiments"
+LEFT_OUT = "PODIUM_RUN_DIRS_OF_TRAININGS"  # of runs that trainings in processes of this one do not log into
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,30 @@ def _renew() -> None:
 
 
 renew_in_children(_renew)
+
+
+def _note(run: Run, *, is_held: bool) -> None:
+    """Note that this thread trains in a run, until that ends also for processes that are started from now on."""
+    with _beginning:
+        _of_trainings[run] = _Trainer(threading.current_thread(), is_held)
+        if is_held:
+            _join(run)
+        elif str(run.run_dir) not in _left_out():
+            os.environ[LEFT_OUT] = os.pathsep.join([*_left_out(), str(run.run_dir)])
+            run.add_cleanup(functools.partial(_join, run))
+
+
+def _join(run: Run) -> None:
+    """Let trainings of processes that are started from now on log into a run, while it is open."""
+    with _beginning:
+        others = [each for each in _left_out() if each != str(run.run_dir)]
+        os.environ.pop(LEFT_OUT, None)
+        if others:
+            os.environ[LEFT_OUT] = os.pathsep.join(others)
+
+
+def _left_out() -> list[str]:
+    return [each for each in os.environ.get(LEFT_OUT, "").split(os.pathsep) if each]
 
 
 def log(metrics: Mapping[str, Any], step: int | None = None) -> Run:
@@ -111,10 +138,14 @@ def _surrounding(*, of_training: bool) -> Run | None:
             break
         if trainer.thread.is_alive() and not is_here:
             return None  # it may be training still
-        del _of_trainings[found]
         found.finish(RunStatus.ENDED)
         found = active_run()
-    return found
+    return None if of_training and found is not None and _is_of_outer(found) else found
+
+
+def _is_of_outer(run: Run) -> bool:
+    """Return whether another process has made the run for a training, and does not hold it."""
+    return run not in _of_trainings and str(run.run_dir) in _left_out()
 
 
 class Live:
@@ -141,7 +172,7 @@ class Live:
             self.is_own = given is None  # it opened the run, and ends it
             self.run = given or ExperimentTracker(place).start_run(name)
             if of_training and self.is_own:
-                _of_trainings[self.run] = _Trainer(threading.current_thread())
+                _note(self.run, is_held=False)
         self._step = 0
         self._has_heard = False  # that the run is to stop
 
@@ -194,7 +225,6 @@ class Live:
         """
         if not self.is_own:
             return
-        _of_trainings.pop(self.run, None)
         if self.run.is_finished:
             return
         if isinstance(error, BaseException):
@@ -206,17 +236,16 @@ class Live:
 
     def begin(self) -> None:
         """Begin a training in the run: one of its own that has ended is the open one again."""
-        if self.is_own:
+        trainer = _of_trainings.get(self.run)
+        if trainer is not None:
             self.run.reopen()
-            with _beginning:
-                trainer = _of_trainings.get(self.run)
-                if trainer is None or not trainer.is_held:
-                    _of_trainings[self.run] = _Trainer(threading.current_thread())
+            if not trainer.is_held:
+                _note(self.run, is_held=False)
 
     def hold(self) -> None:
         """Keep the run of a training open, also while others begin in its thread, which then log into it."""
         if self.run in _of_trainings:
-            _of_trainings[self.run] = _Trainer(threading.current_thread(), is_held=True)
+            _note(self.run, is_held=True)
 
     def __enter__(self) -> Self:
         self.hold()

@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -261,6 +262,47 @@ def test_trainings_in_threads_log_into_a_run_that_is_of_none(
     run.finish()
     (record,) = ExperimentTracker(run.run_dir.parents[1]).records()
     assert record.summary["loss"].count == 6
+
+
+def fold(base: Path, number: int) -> None:
+    for _ in range(2):
+        train(Training("fold", store=base), (float(number),))
+    log({"in_a_child": 1.0})
+
+
+def folds(base: Path, start: str) -> None:
+    with ProcessPoolExecutor(2, get_context(start)) as pool:
+        list(pool.map(fold, [base] * 3, range(3)))
+
+
+@pytest.mark.parametrize("start", ["spawn", "fork"])
+def test_trainings_in_other_processes_do_not_log_into_the_run_that_one_has_left(
+    tracker: ExperimentTracker, base: Path, start: str
+) -> None:
+    left = Training("left", store=base)
+    left.begin({})
+    folds(base, start)
+    first, *others = recorded(tracker)
+    assert (first.status.value, set(first.summary)) == (
+        "running",
+        {"in_a_child"},
+    )  # it is open for what is no training
+    assert (
+        sorted((each.status.value, each.summary["loss"].count) for each in others) == [("completed", 1)] * 6
+    )
+    train(Training("next", store=base))
+    folds(base, start)
+    assert not {name for name in os.environ if name.startswith("PODIUM_RUN")}
+
+
+@pytest.mark.parametrize("start", ["spawn", "fork"])
+def test_trainings_in_processes_that_a_block_starts_log_into_its_run(
+    tracker: ExperimentTracker, base: Path, start: str
+) -> None:
+    with Training("ctr", store=base):
+        folds(base, start)
+    (record,) = recorded(tracker)
+    assert (record.status.value, record.summary["loss"].count) == ("completed", 6)
 
 
 def test_a_training_within_another_has_a_run_of_its_own_and_the_outer_one_is_completed(
