@@ -126,6 +126,18 @@ def refuse_others(of: str, others: Sequence[object], unknown: Mapping[str, objec
         raise TypeError(f"{of} takes {first} by place, and by name {', '.join(named)}")
 
 
+def start_of_training(experiment: str | None, store: str | PurePath | None) -> Run:
+    """Start a run for one training, whatever is open: other trainings do not log into it."""
+    with _beginning:
+        run = _tracker(store).start_run(script_name() if experiment is None else experiment)
+        _note(run, is_held=False)
+    return run
+
+
+def _tracker(store: str | PurePath | None) -> ExperimentTracker:
+    return ExperimentTracker(nearest_store() if store is None else check_path("store", store, example=STORE))
+
+
 def _surrounding(*, of_training: bool) -> Run | None:
     """Return the run that is open; for a training not that of another one, unless its thread holds it.
 
@@ -164,13 +176,11 @@ class Live:
         run: Run | None = None,
         of_training: bool = False,
     ) -> None:
-        given = checked_run(run)
-        place = nearest_store() if store is None else check_path("store", store, example=STORE)
-        name = script_name() if experiment is None else experiment
+        given, tracker = checked_run(run), _tracker(store)
         with _beginning:
             given = given or _surrounding(of_training=of_training)
             self.is_own = given is None  # it opened the run, and ends it
-            self.run = given or ExperimentTracker(place).start_run(name)
+            self.run = given or tracker.start_run(script_name() if experiment is None else experiment)
             if of_training and self.is_own:
                 _note(self.run, is_held=False)
         self._step = 0

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
-from tracking.integrations.live import Live
+from tracking.integrations.live import Live, start_of_training
 from tracking.process.sweep_context import current_job
 from tracking.run import Run
 from tracking.values import jsontext
@@ -72,9 +72,8 @@ def log_search(
     best, last = getattr(search, "best_index_", None), max(results.get(_ITERATION, [0]))
     found = []
     for number, candidate in enumerate(candidates):
-        live = live if number == 0 else Live(experiment, store=store)
         is_best = {"best": True} if best in candidate.rows else {}
-        with live.run as opened:
+        with live.run if number == 0 else start_of_training(experiment, store) as opened:
             opened.set_tags({**tags, "sklearn.candidate": number, **is_best})
             opened.log_params(candidate.params)
             for row in candidate.rows:

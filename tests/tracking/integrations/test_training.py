@@ -264,6 +264,47 @@ def test_trainings_in_threads_log_into_a_run_that_is_of_none(
     assert record.summary["loss"].count == 6
 
 
+def test_a_search_has_runs_of_its_own_beside_the_training_of_another_thread(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    training = Training("ctr", store=base)
+
+    class Watched(Fitted):
+        cv_results_ = {"params": [{"C": 1}, {"C": 2}, {"C": 3}], "mean_test_score": [0.5, 0.6, 0.7]}  # noqa: RUF012
+
+    training.begin({"lr": 0.1})
+    with ThreadPoolExecutor(1) as pool:
+        assert len(pool.submit(log_search, Watched(), "search", store=base).result()) == 3
+    training.end()
+    assert [(each.experiment_name, each.params) for each in recorded(tracker)] == [
+        ("ctr", {"lr": 0.1}),
+        ("search", {"C": 1}),
+        ("search", {"C": 2}),
+        ("search", {"C": 3}),
+    ]
+
+
+def test_a_training_of_another_thread_does_not_log_into_a_candidate_of_a_search(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    class Scores(list[float]):
+        def __getitem__(self, row: Any) -> Any:  # it is asked while the candidate is logged
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(train, Training("beside", store=base)).result()
+            return super().__getitem__(row)
+
+    class Watched(Fitted):
+        cv_results_ = {"params": [{"C": 1}, {"C": 2}], "mean_test_score": Scores([0.5, 0.6])}  # noqa: RUF012
+
+    log_search(Watched(), "search", store=base)
+    assert sorted((each.experiment_name, *each.summary) for each in recorded(tracker)) == [
+        ("beside", "loss"),
+        ("beside", "loss"),
+        ("search", "mean_test_score"),
+        ("search", "mean_test_score"),
+    ]
+
+
 def fold(base: Path, number: int) -> None:
     for _ in range(2):
         train(Training("fold", store=base), (float(number),))
