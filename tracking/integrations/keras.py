@@ -30,11 +30,9 @@ class _TrackingCallback(Training):
     def __init__(self, *args: Any, **named: Any) -> None:
         _base().__init__(self)
         Training.__init__(self, *args, **named)
-        self._trains = False
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
         """Open the run, if none is, and log the parameters of the fit."""
-        self._trains = True
         self.begin(flat({PREFIX: _parameters(self.model, self.params or {})}))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -45,7 +43,6 @@ class _TrackingCallback(Training):
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
         """Complete a run of its own."""
-        self._trains = False
         self.end()
 
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:

@@ -244,6 +244,11 @@ class Live:
         else:
             self.run.finish("pruned" if self._has_heard and self.run.is_pruned else "completed")
 
+    def leave(self) -> None:
+        """Leave the run of a training that did not say how it ended: it is `ended`."""
+        if self.run in _of_trainings and not self.run.is_finished:
+            self.run.finish(RunStatus.ENDED)
+
     def begin(self) -> None:
         """Begin a training in the run: one of its own that has ended is the open one again."""
         trainer = _of_trainings.get(self.run)

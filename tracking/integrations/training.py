@@ -9,7 +9,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracking.integrations.live import Live, checked_run, refuse_others
-from tracking.records import RunStatus
 from tracking.run import Run
 
 
@@ -38,7 +37,7 @@ class Training:
         refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run")
         self._given = (experiment, store, checked_run(run))
         self._live: Live | None = None
-        self._has_begun = self._is_over = self._is_held = False  # held by a block
+        self._has_begun = self._trains = self._is_held = False  # held by a block
 
     @property
     def run(self) -> Run:
@@ -47,11 +46,8 @@ class Training:
 
     def begin(self, params: Mapping[str, Any]) -> None:
         """Begin a training with these parameters."""
-        if self._live is not None and self._has_begun and not self._is_held:
-            if self._live.is_own and not self._is_over:
-                self._live.run.finish(RunStatus.ENDED)  # the training before was left without a word
-            self._live = None
-        self._has_begun, self._is_over = True, False
+        self._leave_last()
+        self._has_begun = self._trains = True
         live = self._opened()
         live.begin()
         live.log_params(params)
@@ -67,13 +63,20 @@ class Training:
 
     def end(self) -> None:
         """End the training: a new run is completed, unless a block goes on."""
+        self._trains = False
         if self._live is not None and not self._is_held:
             self._live.end()
-            self._is_over = True
 
     def logs_here(self) -> bool:
         """Return whether this process logs the training: of several that train together, one does."""
         return True
+
+    def _leave_last(self) -> None:
+        """Leave the run of a training before, unless a block goes on."""
+        if self._has_begun and not self._is_held:
+            if self._live is not None and self._trains:
+                self._live.leave()
+            self._live, self._has_begun, self._trains = None, False, False
 
     def _opened(self) -> Live:
         if self._live is None:
@@ -84,20 +87,24 @@ class Training:
         return self._live
 
     def __enter__(self) -> Self:
-        if self._is_over:
-            self._live, self._has_begun, self._is_over = None, False, False
+        self._leave_last()
         self._is_held = True
         if self.logs_here():
-            self._opened().hold()
+            live = self._opened()
+            live.begin()
+            live.hold()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._is_held, self._has_begun, self._is_over = False, True, True
+        self._is_held, self._has_begun, self._trains = False, True, False
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
 
     def __getstate__(self) -> dict[str, Any]:
-        ended = {"_live": None, "_has_begun": False, "_is_over": False} if self._is_over else {}
-        return {**self.__dict__, **ended}  # a copy has nothing to do with a training that is over
+        state = self.__dict__.copy()
+        is_over = self._has_begun or (self._live is not None and self._live.run.is_finished)
+        if is_over and not (self._trains or self._is_held):
+            state |= {"_live": None, "_has_begun": False}  # a copy has nothing to do with what is over
+        return state

@@ -76,6 +76,56 @@ def test_a_block_keeps_the_run_open_for_what_is_logged_after_the_training(
     assert len(recorded(tracker)) == 2
 
 
+def test_each_block_of_one_callback_has_a_run_of_its_own(tracker: ExperimentTracker, base: Path) -> None:
+    training = Training("ctr", store=base)
+    for _ in range(2):
+        with training:
+            train(training)
+    train(training)
+    with training:
+        train(training)
+        train(training)
+    training.begin({})  # which raises, say
+    with training:
+        train(training)
+    found = [(each.status.value, "loss" in each.summary) for each in recorded(tracker)]
+    assert found == [("completed", True)] * 4 + [("ended", False), ("completed", True)]
+
+
+def test_a_block_goes_on_with_the_run_of_an_evaluation_before_it(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    training = Training("ctr", store=base)
+    training.run.log({"test_loss": 2.0})
+    training.end()
+    with training:
+        assert active_run() is training.run
+        train(training)
+    assert [(each.status.value, len(each.summary)) for each in recorded(tracker)] == [("completed", 2)]
+
+
+def test_what_a_user_says_of_a_training_that_raised_stays(tracker: ExperimentTracker, base: Path) -> None:
+    training = Training("ctr", store=base)
+    training.begin({})
+    training.run.finish("failed", "the loss diverged")
+    train(training)
+    assert [each.status.value for each in recorded(tracker)] == ["failed", "completed"]
+
+
+def test_a_copy_in_a_training_has_a_run_of_its_own_and_leaves_that_of_the_training(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    training = Training("ctr", store=base)
+    training.begin({"lr": 0.1})
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(train, copy.deepcopy(training)).result()
+    assert recorded(tracker)[0].status.value == "running"
+    training.log({"loss": 0.5}, 0)
+    training.end()
+    assert len(recorded(tracker)) == 2
+    assert {each.status.value for each in recorded(tracker)} == {"completed"}
+
+
 def test_a_training_that_raises_in_a_block_fails_the_run(tracker: ExperimentTracker, base: Path) -> None:
     def broken() -> None:
         with Training("ctr", store=base) as training:
