@@ -9,12 +9,12 @@ import importlib
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from tracking.errors import InvalidValueError, MissingExtraError
-from tracking.integrations.live import Live, checked_checkpoints, checked_run, refuse_others
-from tracking.records import RunStatus
+from tracking.integrations.live import checked_checkpoints, refuse_others
+from tracking.integrations.training import Training, callback_of
+from tracking.process import identity
 from tracking.run import Run
 from tracking.values.checks import metric_value
 from tracking.values.plain import flat
@@ -35,7 +35,7 @@ LEFT_OUT = frozenset(
 )
 
 
-class Following:
+class Following(Training):
     """Logs what the Trainer logs into `run`, else into the run that is open, else into a new one.
 
     In a sweep that is the run of the job. A new run is one of `experiment`, by default the name of the script, in `store`,
@@ -59,51 +59,27 @@ class Following:
         log_checkpoints: bool | Literal["all"] = False,
         **unknown: object,
     ) -> None:
-        super().__init__()
         refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run", "log_checkpoints")
-        self._experiment = experiment
-        self._store = store
-        self._run = checked_run(run)
+        super().__init__(experiment, store=store, run=run)
         self._log_checkpoints = checked_checkpoints(log_checkpoints)
-        self._live: Live | None = None
-        self._has_trained = self._trains = self._is_held = False
         self._last = Path()  # the checkpoint that was saved last
 
-    @property
-    def run(self) -> Run:
-        """The run that is logged into; it is opened if none is."""
-        return self.live.run
-
-    @property
-    def live(self) -> Live:
-        """What logs; it opens a run when it is first asked for."""
-        if self._live is None:
-            self._live = Live(self._experiment, store=self._store, run=self._run, of_training=True)
-            if self._is_held:
-                self._live.hold()
-        return self._live
-
     def on_train_begin(self, args: Any, state: Any, _control: Any, **given: Any) -> None:
-        """Log the parameters; open a run, if none is open or the last training had one of its own."""
-        if self._has_trained and not self._is_held:
-            if self._trains and self.live.is_own:
-                self.run.finish(RunStatus.ENDED)  # the training before was left by an error
-            self._live = None
-        self._has_trained = self._trains = True
+        """Open a run, if none is open or the last training had one of its own; log the parameters."""
         self._last = Path()
         if state.is_world_process_zero:
-            self.live.begin()
             found = dict(_parameters(args, given.get("model")))
             if state.trial_params:
                 found["trial"] = state.trial_params
-            self.live.log_params(flat({PREFIX: found}))
+            self.begin(flat({PREFIX: found}))
+        self._trains = True  # in the other processes too, which stop with the first
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_given: Any
     ) -> None:
         """Log one point per number."""
         if state.is_world_process_zero:
-            self.run.log(dict(_numbers(logs or {})), state.global_step)
+            self.log(dict(_numbers(logs or {})), state.global_step)
         self._ask(args, state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
@@ -123,52 +99,39 @@ class Following:
 
     def on_train_end(self, _args: Any, state: Any, _control: Any, **_given: Any) -> None:
         """Keep the best and the last checkpoint; complete a run of its own."""
-        self._trains = False
-        if not state.is_world_process_zero:
-            return
-        if self._log_checkpoints is True:
+        if state.is_world_process_zero and self._log_checkpoints is True:
             best = Path(state.best_model_checkpoint or self._last)
             self._keep(best, "best")
             if self._last != best:
                 self._keep(self._last, "last")
-        self._end()
+        self.end()
 
     def on_evaluate(self, _args: Any, state: Any, _control: Any, **_given: Any) -> None:
         """Complete a run of its own again after an evaluation outside of a training; `on_log` has logged it."""
-        if state.is_world_process_zero:
-            self._end()
+        if state.is_world_process_zero and not self._trains:
+            self.end()
 
     def on_predict(
         self, _args: Any, state: Any, _control: Any, metrics: Mapping[str, Any], **_given: Any
     ) -> None:
         """Log the metrics of a prediction, which the Trainer does not log."""
         if state.is_world_process_zero:
-            self.run.log(dict(_numbers(metrics)), state.global_step)
-            self._end()
+            self.log(dict(_numbers(metrics)), state.global_step)
+            if not self._trains:
+                self.end()
 
     def _ask(self, args: Any, state: Any, control: Any) -> None:
         if self._trains:
-            stops = state.is_world_process_zero and self.live.should_stop()
+            stops = state.is_world_process_zero and self.should_stop()
             control.should_training_stop |= _agreed(stops, args)
-
-    def _end(self) -> None:
-        if not self._trains and not self._is_held:
-            self.live.end()
 
     def _keep(self, folder: Path, name: str) -> None:
         if folder.name and folder.is_dir():
-            self.live.log_artifact(folder, f"checkpoints/{name}")
+            self.run.log_artifact(folder, f"checkpoints/{name}")
 
-    def __enter__(self) -> Self:
-        self._is_held = True
-        self.live.hold()
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self._is_held = self._trains = False
-        self.live.end(error)
+    def logs_here(self) -> bool:
+        """Return whether this is the first process, or the only one, before a Trainer tells that."""
+        return identity.rank() in (None, "0")
 
 
 def __getattr__(name: str) -> Any:
@@ -187,7 +150,7 @@ def _made() -> type:
         raise MissingExtraError(
             "transformers is not installed; pip install transformers accelerate installs what its Trainer needs"
         ) from None
-    return type("TrackingCallback", (Following, base), {"__module__": __name__, "__doc__": Following.__doc__})
+    return callback_of(Following, base, __name__)
 
 
 def _parameters(args: Any, model: Any) -> Iterator[tuple[str, Any]]:

@@ -63,9 +63,10 @@ logs = TrackingCallback("lines")
 data = [{"x": torch.ones(1) * row, "labels": torch.ones(1)} for row in range(16)]
 arguments = TrainingArguments("out", use_cpu=True, report_to="none", save_strategy="no", num_train_epochs=50,
                               per_device_train_batch_size=4, logging_strategy="epoch")
-trainer = Trainer(Line(), arguments, train_dataset=data, callbacks=[logs, Asks()])
-trainer.train()
-assert trainer.state.epoch <= 3, trainer.state.epoch
+with logs:
+    trainer = Trainer(Line(), arguments, train_dataset=data, callbacks=[logs, Asks()])
+    trainer.train()
+    assert trainer.state.epoch <= 3, trainer.state.epoch
 """
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -195,7 +196,7 @@ def test_a_run_that_a_training_left_open_is_not_that_of_another_one(
         lambda base: Live("next", store=base, of_training=True),
         lambda base: log_search(Fitted(), "next", store=base),
         lambda base: Logging("next", store=base).live,
-        lambda base: Following("next", store=base).live,
+        lambda base: Following("next", store=base).run,
     ],
 )
 def test_whatever_trains_next_ends_the_run_that_a_training_left(
@@ -224,6 +225,26 @@ def test_a_block_holds_its_run_for_the_trainings_in_it(
         Training("third", store=base).begin({})
     (record,) = recorded(tracker)
     assert (record.experiment_name, record.status.value) == ("ctr", "completed")
+
+
+def test_a_further_process_of_a_training_of_hugging_face_opens_no_run(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    further = SimpleNamespace(is_world_process_zero=False, trial_params=None, global_step=1)
+    with pytest.raises(ZeroDivisionError), Following("ctr", store=base):
+        raise ZeroDivisionError("no")
+    callback = Following("ctr", store=base)
+    for _ in range(2):
+        with callback:
+            callback.on_train_begin(None, further, None)
+            callback.on_log(
+                SimpleNamespace(world_size=1), further, SimpleNamespace(should_training_stop=False)
+            )
+            callback.on_train_end(None, further, None)
+        callback.on_evaluate(None, further, None)
+        callback.on_train_begin(None, further, None)  # which raises, say
+    assert not base.exists()
 
 
 def test_loggers_of_lightning_side_by_side_have_one_run(tracker: ExperimentTracker, base: Path) -> None:
@@ -281,7 +302,7 @@ def test_what_holds_its_run_in_a_thread_does_not_share_it_with_other_threads(
 
     def one(number: int) -> None:
         holder = held("ctr", store=base)
-        with holder if isinstance(holder, Training | Following) else nullcontext(holder):
+        with holder if isinstance(holder, Training) else nullcontext(holder):
             holder.run.log({"number": number})
             if isinstance(holder, Logging):
                 holder.live.hold()
