@@ -20,6 +20,7 @@ from tracking.values.checks import metric_value
 from tracking.values.plain import flat
 
 PREFIX = "huggingface"
+STEPS_BETWEEN = 10  # of several processes, which wait for each other when they ask
 # What differs from run to run and is no setting, and tables of labels.
 LEFT_OUT = frozenset(
     {
@@ -75,16 +76,15 @@ class Following(Training):
         self._trains = True  # in the other processes too, which stop with the first
 
     def on_log(
-        self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **_given: Any
+        self, _args: Any, state: Any, _control: Any, logs: Mapping[str, Any] | None = None, **_given: Any
     ) -> None:
         """Log one point per number."""
         if state.is_world_process_zero:
             self.log(dict(_numbers(logs or {})), state.global_step)
-        self._ask(args, state, control)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
-        """Ask whether to stop, if there is nobody to tell."""
-        if args.world_size == 1:
+        """Ask whether to stop; of several processes, each so many steps."""
+        if args.world_size == 1 or state.global_step % STEPS_BETWEEN == 0:
             self._ask(args, state, control)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
@@ -106,9 +106,11 @@ class Following(Training):
                 self._keep(self._last, "last")
         self.end()
 
-    def on_evaluate(self, _args: Any, state: Any, _control: Any, **_given: Any) -> None:
-        """Complete a run of its own again after an evaluation outside of a training; `on_log` has logged it."""
-        if state.is_world_process_zero and not self._trains:
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_given: Any) -> None:
+        """Ask whether to stop; outside of a training, complete a run of its own again. `on_log` has logged the metrics."""
+        if self._trains:
+            self._ask(args, state, control)
+        elif state.is_world_process_zero:
             self.end()
 
     def on_predict(
@@ -121,9 +123,9 @@ class Following(Training):
                 self.end()
 
     def _ask(self, args: Any, state: Any, control: Any) -> None:
-        if self._trains:
-            stops = state.is_world_process_zero and self.should_stop()
-            control.should_training_stop |= _agreed(stops, args)
+        """Ask in a place that all processes pass, which the first one tells what it has heard."""
+        stops = state.is_world_process_zero and self.should_stop()
+        control.should_training_stop |= _agreed(stops, args)
 
     def _keep(self, folder: Path, name: str) -> None:
         if folder.name and folder.is_dir():

@@ -59,12 +59,18 @@ class Asks(TrainerCallback):
         if state.epoch >= 1 and state.is_world_process_zero:
             (logs.run.run_dir / "stop").touch()
 
+class Told(Trainer):
+    def compute_loss(self, *args, **given):
+        if self.is_world_process_zero() and self.state.global_step == 1:
+            self.log({"extra": 1.0})  # which the other processes do not
+        return super().compute_loss(*args, **given)
+
 logs = TrackingCallback("lines")
 data = [{"x": torch.ones(1) * row, "labels": torch.ones(1)} for row in range(16)]
-arguments = TrainingArguments("out", use_cpu=True, report_to="none", save_strategy="no", num_train_epochs=50,
+arguments = TrainingArguments("out", use_cpu=True, report_to="none", save_strategy="no", num_train_epochs=50, ddp_timeout=60,
                               per_device_train_batch_size=4, logging_strategy="epoch")
 with logs:
-    trainer = Trainer(Line(), arguments, train_dataset=data, callbacks=[logs, Asks()])
+    trainer = Told(Line(), arguments, train_dataset=data, callbacks=[logs, Asks()])
     trainer.train()
     assert trainer.state.epoch <= 3, trainer.state.epoch
 """

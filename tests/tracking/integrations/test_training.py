@@ -19,6 +19,7 @@ import pytest
 
 from tracking import ExperimentTracker, InvalidValueError, active_run
 from tracking.errors import InvalidNameError
+from tracking.integrations import huggingface
 from tracking.integrations.huggingface import Following
 from tracking.integrations.lightning import Logging
 from tracking.integrations.live import Live, log
@@ -245,6 +246,29 @@ def test_a_further_process_of_a_training_of_hugging_face_opens_no_run(
         callback.on_evaluate(None, further, None)
         callback.on_train_begin(None, further, None)  # which raises, say
     assert not base.exists()
+
+
+def test_processes_of_hugging_face_ask_together_only_where_all_of_them_are(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(huggingface, "_agreed", lambda stops, _args: asked.append(stops) or stops)
+    args, control = SimpleNamespace(world_size=2), SimpleNamespace(should_training_stop=False)
+    callback = Following("ctr", store=base)
+    callback.begin({})
+    for step in range(1, 31):
+        state = SimpleNamespace(is_world_process_zero=True, global_step=step)
+        callback.on_log(args, state, control, {"loss": 1.0})  # of one process, it may be
+        callback.on_step_end(args, state, control)
+    assert asked == [False] * 3
+    (callback.run.run_dir / "stop").touch()
+    for passed in (callback.on_evaluate, callback.on_epoch_end):
+        control.should_training_stop = False
+        passed(args, state, control)
+        assert control.should_training_stop
+    callback.end()
+    callback.on_evaluate(args, state, control)
+    assert len(asked) == 5
 
 
 def test_loggers_of_lightning_side_by_side_have_one_run(tracker: ExperimentTracker, base: Path) -> None:
