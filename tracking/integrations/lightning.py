@@ -113,7 +113,7 @@ class Logging:
     def log_hyperparams(
         self, params: Any, metrics: Mapping[str, Any] | None = None, *_ignored: Any, **_ignored_too: Any
     ) -> None:
-        """Add parameters, and log one point per metric.
+        """Add parameters, if any are given, and log one point per metric.
 
         A network is logged as the name of its class. In a run that was open before, a text with an interpolation of
         OmegaConf is left out: the config of a job is its parameters, resolved. A name that the run has with another value
@@ -121,7 +121,7 @@ class Logging:
         """
         if not _is_first():
             return
-        named = flat(_described(params))
+        named = flat({} if params is None else _described(params))
         if not self.live.is_own:
             named = {name: value for name, value in named.items() if not _is_unresolved(value)}
             named = self._without_others(param_values(named))
@@ -293,9 +293,11 @@ def _described(value: Any) -> Any:
         return f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, functools.partial):
         return plain(value, "hyper-parameter")
-    if math.prod(getattr(value, "shape", ()) or ()) > MAX_ELEMENTS:
-        return f"{type(value).__qualname__} of shape {tuple(value.shape)}"
-    value = opened(parameters_of(value) if is_omegaconf(value) else value)
-    if isinstance(value, Mapping):
-        return {str(name): _described(each) for name, each in value.items()}
-    return value
+    fields = opened(parameters_of(value) if is_omegaconf(value) else value)
+    if isinstance(fields, Mapping):
+        return {str(name): _described(each) for name, each in fields.items()}
+    if hasattr(type(value), "__array__"):  # elsewhere `shape` is a setting
+        shape = getattr(value, "shape", ())
+        if math.prod(shape) > MAX_ELEMENTS:
+            return f"{type(value).__qualname__} of shape {tuple(shape)}"
+    return fields
