@@ -17,10 +17,10 @@ from pathlib import Path, PurePath
 from typing import Any, Literal, Self
 
 from tracking.errors import InvalidValueError, MissingExtraError, TrackingError, quoted
+from tracking.integrations.fitting import Fitting
 from tracking.integrations.live import Live, checked_checkpoints, refuse_others
 from tracking.run import Run, active_run
 from tracking.tracker import ExperimentTracker
-from tracking.values.checks import param_values
 from tracking.values.configs import parameters_of
 from tracking.values.plain import MAX_ELEMENTS, flat, is_omegaconf, opened, plain
 
@@ -63,6 +63,7 @@ class Logging:
         self._prefix = f"{prefix}/" if prefix else ""
         self._log_checkpoints = checked_checkpoints(log_checkpoints)
         self._live = None if run is None else Live(run=run)
+        self._fitting = Fitting()
         self._trainer: Callable[[], Any] = _nothing
         self._saved: dict[str, tuple[str, str]] = {}  # the best and the last file of each callback
         self._kept: dict[str, float] = {}  # when the checkpoints that were copied were written
@@ -104,7 +105,8 @@ class Logging:
         """Log one point per metric; ask whether to stop, if they are of the training."""
         if not _is_first():
             return
-        self.live.run.log({f"{self._prefix}{name}": value for name, value in metrics.items()}, step)
+        named = {f"{self._prefix}{name}": value for name, value in metrics.items()}
+        self._fitting.log(self.live.run, named, step)
         trainer = self._trainer()
         # of a validation and of several processes, the callback asks at the end
         if trainer is not None and trainer.training and trainer.world_size == 1:
@@ -117,14 +119,17 @@ class Logging:
 
         A network is logged as the name of its class. In a run that was open before, a text with an interpolation of
         OmegaConf is left out: the config of a job is its parameters, resolved. A name that the run has with another value
-        keeps that, with a warning.
+        keeps that, with a warning, and what a run refuses is left out with one.
         """
         if not _is_first():
             return
-        named = flat({} if params is None else _described(params))
+        fields = {} if params is None else _fields(params)
+        parts = self._fitting.kept("parameter", fields, lambda name, value: flat({name: _described(value)}))
+        named = self._fitting.params({name: value for part in parts.values() for name, value in part.items()})
         if not self.live.is_own:
-            named = {name: value for name, value in named.items() if not _is_unresolved(value)}
-            named = self._without_others(param_values(named))
+            named = self._without_others(
+                {name: value for name, value in named.items() if not _is_unresolved(value)}
+            )
         self.live.run.log_params(named)
         if metrics:
             self.log_metrics(metrics)
@@ -286,6 +291,10 @@ def _is_unresolved(value: Any) -> bool:
     return isinstance(value, str) and _INTERPOLATION in value
 
 
+def _fields(value: Any) -> Any:
+    return opened(parameters_of(value) if is_omegaconf(value) else value)
+
+
 def _described(value: Any) -> Any:
     """Return hyper-parameters as nested dicts: networks as their classes, large arrays as their shapes."""
     torch = sys.modules.get("torch")
@@ -293,9 +302,11 @@ def _described(value: Any) -> Any:
         return f"{type(value).__module__}.{type(value).__qualname__}"
     if isinstance(value, functools.partial):
         return plain(value, "hyper-parameter")
-    fields = opened(parameters_of(value) if is_omegaconf(value) else value)
+    fields = _fields(value)
     if isinstance(fields, Mapping):
         return {str(name): _described(each) for name, each in fields.items()}
+    if isinstance(fields, list | tuple):
+        return [_described(each) for each in fields]
     if hasattr(type(value), "__array__"):  # elsewhere `shape` is a setting
         shape = getattr(value, "shape", ())
         if math.prod(shape) > MAX_ELEMENTS:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tracking.errors import InvalidNameError, InvalidValueError
+from tracking.integrations.fitting import Fitting
 from tracking.integrations.live import Live
 from tracking.run import Run
 
@@ -48,8 +49,8 @@ class SummaryWriter:
     """Logs into `run`, else into the run that is open, else into a new one, which `close` completes.
 
     A new run belongs to the experiment that the last part of `log_dir` names, by default the name of the script, and `comment`
-    is its description. Points have the time of the call, whatever `walltime` says. The other arguments of TensorBoard's
-    writer are accepted and have no effect.
+    is its description. Points have the time of the call, whatever `walltime` says. What a run refuses is left out with a
+    warning. The other arguments of TensorBoard's writer are accepted and have no effect.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class SummaryWriter:
         self._live = Live(
             Path(str(log_dir)).name or None if log_dir is not None else None, run=run, store=store
         )
+        self._fitting = Fitting()
         self._said: set[str] = set()
         if comment and self._live.is_own:
             self._live.run.describe(comment)
@@ -91,13 +93,13 @@ class SummaryWriter:
         self, tag: str, scalar_value: Any, global_step: Any = None, *_ignored: Any, **_ignored_too: Any
     ) -> None:
         """Log one point."""
-        self.run.log({tag: scalar_value}, global_step)
+        self._log({tag: scalar_value}, global_step)
 
     def add_scalars(
         self, main_tag: str, tag_scalar_dict: Mapping[str, Any], global_step: Any = None, *_ignored: Any
     ) -> None:
         """Log one point per value, as the metrics MAIN_TAG/NAME."""
-        self.run.log({f"{main_tag}/{name}": value for name, value in tag_scalar_dict.items()}, global_step)
+        self._log({f"{main_tag}/{name}": value for name, value in tag_scalar_dict.items()}, global_step)
 
     def add_hparams(
         self,
@@ -108,9 +110,9 @@ class SummaryWriter:
         **_ignored_too: Any,
     ) -> None:
         """Add parameters, and log one point per metric."""
-        self.run.log_params(hparam_dict)
+        self.run.log_params(self._fitting.params(hparam_dict))
         if metric_dict:
-            self.run.log(metric_dict, global_step)
+            self._log(metric_dict, global_step)
 
     def add_text(self, tag: str, text_string: str, global_step: Any = None, *_ignored: Any) -> None:
         """Keep a text as the artifact TAG.md, with a step as TAG-STEP.md."""
@@ -135,6 +137,9 @@ class SummaryWriter:
     def close(self) -> None:
         """Complete a run that the writer has opened; one that was open before goes on."""
         self._live.end()
+
+    def _log(self, metrics: Mapping[str, Any], step: Any) -> None:
+        self._fitting.log(self.run, metrics, step)
 
     def __enter__(self) -> Self:
         return self

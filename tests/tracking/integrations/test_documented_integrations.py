@@ -45,6 +45,7 @@ def test_the_snippet_of_a_section_logs_completed_runs(title: str, tmp_path: Path
 def test_every_integration_has_a_section_or_its_own_page() -> None:
     elsewhere = {
         "__init__",
+        "fitting",
         "hydra",
         "live",
         "summary_writer",
