@@ -66,7 +66,7 @@ class Logging:
         self._fitting = Fitting()
         self._trainer: Callable[[], Any] = _nothing
         self._saved: dict[str, tuple[str, str]] = {}  # the best and the last file of each callback
-        self._kept: dict[str, float] = {}  # when the checkpoints that were copied were written
+        self._kept: dict[Path, float] = {}  # when the checkpoints that were copied were written
         self._named: set[str] = set()  # the parameters that this logger has logged
 
     @property
@@ -154,6 +154,8 @@ class Logging:
         with contextlib.suppress(AttributeError, RuntimeError):  # a model without a trainer
             trainer = model.trainer
             self._trainer = weakref.ref(trainer)
+            for each in trainer.checkpoint_callbacks:  # in the order in which they are numbered
+                self._saved.setdefault(str(each.state_key), ("", ""))
             if not any(isinstance(each, Stopping) for each in trainer.callbacks):
                 trainer.callbacks.append(_made("StopWhenAsked")())
 
@@ -161,10 +163,13 @@ class Logging:
         """Note the best and the last checkpoint; keep each one, if all are to be kept."""
         callback = checkpoint_callback
         best, last = getattr(callback, "best_model_path", ""), getattr(callback, "last_model_path", "")
-        self._saved[str(getattr(callback, "state_key", ""))] = str(best), str(last)
+        key = str(getattr(callback, "state_key", ""))
+        self._saved[key] = str(best), str(last)
         if self._log_checkpoints == "all":
-            for path in {*map(str, getattr(callback, "best_k_models", ())), str(best), str(last)}:
-                self._keep(path, Path(path).name)
+            for path in {*map(Path, getattr(callback, "best_k_models", ())), Path(best), Path(last)}:
+                place = Path(getattr(callback, "dirpath", None) or path.parent)
+                name = path.relative_to(place) if path.is_relative_to(place) else path.name
+                self._keep(path, self._folder(key) / name)
 
     def finalize(self, status: str) -> None:
         """End a run of its own: as completed after "success", else as failed or killed by the error that is handled."""
@@ -184,18 +189,21 @@ class Logging:
     def _keep_best_and_last(self) -> None:
         if self._log_checkpoints is not True:
             return
-        for number, paths in enumerate(self._saved.values(), 1):
-            folder = "" if number == 1 else f"{number}/"
-            for name, path in zip(("best", "last"), paths, strict=True):
-                self._keep(path, f"{folder}{name}{Path(path).suffix}")
+        for key, paths in self._saved.items():
+            for name, path in zip(("best", "last"), map(Path, paths), strict=True):
+                self._keep(path, self._folder(key) / f"{name}{path.suffix}")
 
-    def _keep(self, path: str, name: str) -> None:
+    def _folder(self, key: str) -> Path:
+        """Return where the artifacts of a checkpoint callback are: those of each further one in a folder of their own."""
+        number = list(self._saved).index(key) + 1
+        return Path("checkpoints", str(number) if number > 1 else "")
+
+    def _keep(self, path: Path, name: Path) -> None:
         """Copy a checkpoint, a file or a folder, that has been written since it was copied last."""
-        file = Path(path)
-        if not path or not file.exists() or self._kept.get(name) == file.stat().st_mtime:
+        if not path.name or not path.exists() or self._kept.get(name) == path.stat().st_mtime:
             return
-        self.live.run.log_artifact(file, f"checkpoints/{name}")
-        self._kept[name] = file.stat().st_mtime
+        self.live.run.log_artifact(path, name)
+        self._kept[name] = path.stat().st_mtime
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> Self:
         copied = type(self).__new__(type(self))
