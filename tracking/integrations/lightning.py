@@ -4,7 +4,6 @@
 the program has loaded. So they are made when they are first asked for, and importing this module loads neither.
 """
 
-import contextlib
 import functools
 import importlib
 import logging
@@ -35,7 +34,8 @@ class Logging:
 
     In a sweep that is the run of the job. A new run is one of `experiment`, by default the name of the script, in `store`,
     by default that of the sweep, else `experiments`. It ends with the training, and a later test logs into it; a run that
-    was open before goes on. What is asked to stop, by a user or by its sweep, stops the training.
+    was open before goes on. Fabric tells of no end: `finalize` says it, else the next training ends the run. What is asked
+    to stop, by a user or by its sweep, stops the training.
 
     Metrics keep Lightning's names and steps, after `prefix` and a slash. Hyper-parameters are parameters, nested keys joined
     by dots. With `log_checkpoints` the best and the last checkpoint of each `ModelCheckpoint` become artifacts at the end of
@@ -98,16 +98,16 @@ class Logging:
         """What logs; it opens a run when it is first asked for."""
         if self._live is None:
             self._live = Live(self._experiment, store=self._store, of_training=True)
-            self._live.hold()  # Lightning tells of each end, and loggers beside this one log into the same run
+            self._live.hold()  # those of one trainer are opened one after the other, and log into one run
         return self._live
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log one point per metric; ask whether to stop, if they are of the training."""
         if not _is_first():
             return
+        trainer = self._known_trainer()
         named = {f"{self._prefix}{name}": value for name, value in metrics.items()}
         self._fitting.log(self.live.run, named, step)
-        trainer = self._trainer()
         # of a validation and of several processes, the callback asks at the end
         if trainer is not None and trainer.training and trainer.world_size == 1:
             trainer.should_stop |= self.live.should_stop()
@@ -123,6 +123,7 @@ class Logging:
         """
         if not _is_first():
             return
+        self._known_trainer()
         fields = {} if params is None else _fields(params)
         parts = self._fitting.kept("parameter", fields, lambda name, value: flat({name: _described(value)}))
         named = self._fitting.params({name: value for part in parts.values() for name, value in part.items()})
@@ -151,13 +152,25 @@ class Logging:
 
     def log_graph(self, model: Any, *_ignored: Any, **_ignored_too: Any) -> None:
         """Log no graph: Lightning calls this as a training starts, and the model knows the trainer, which is to stop."""
-        with contextlib.suppress(AttributeError, RuntimeError):  # a model without a trainer
+        try:
             trainer = model.trainer
-            self._trainer = weakref.ref(trainer)
-            for each in trainer.checkpoint_callbacks:  # in the order in which they are numbered
-                self._saved.setdefault(str(each.state_key), ("", ""))
-            if not any(isinstance(each, Stopping) for each in trainer.callbacks):
-                trainer.callbacks.append(_made("StopWhenAsked")())
+        except (AttributeError, RuntimeError):  # a model without a trainer
+            return
+        self._trainer = weakref.ref(trainer)
+        if _is_first():
+            self.live.begin()
+            self.live.hold()
+        for each in trainer.checkpoint_callbacks:  # in the order in which they are numbered
+            self._saved.setdefault(str(each.state_key), ("", ""))
+        if not any(isinstance(each, Stopping) for each in trainer.callbacks):
+            trainer.callbacks.append(_made("StopWhenAsked")())
+
+    def _known_trainer(self) -> Any:
+        """Return the trainer that tells of the end of the training; without one, the next training ends the run."""
+        trainer = self._trainer()
+        if trainer is None:
+            self.live.release()
+        return trainer
 
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         """Note the best and the last checkpoint; keep each one, if all are to be kept."""

@@ -262,6 +262,12 @@ class Live:
         if self.run in _of_trainings:
             _note(self.run, is_held=True)
 
+    def release(self) -> None:
+        """Let the next training have a run of its own, and end this one if it was left."""
+        trainer = _of_trainings.get(self.run)
+        if trainer is not None and trainer.is_held:  # asked at every step
+            _note(self.run, is_held=False)
+
     def __enter__(self) -> Self:
         self.hold()
         return self
