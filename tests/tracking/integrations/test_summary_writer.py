@@ -1,12 +1,17 @@
 """Code that was written for TensorBoard's SummaryWriter logs into a run, with one line exchanged."""
 
 import logging
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tracking import ExperimentTracker
+from tracking import ExperimentTracker, active_run
 from tracking.errors import InvalidNameError, InvalidValueError
+from tracking.integrations.live import log
 from tracking.integrations.summary_writer import SummaryWriter
 
 
@@ -83,3 +88,102 @@ def test_names_and_steps_that_are_none_are_refused(tracker: ExperimentTracker) -
             writer.add_text("x", "x", "one")
         writer.add_text("../../x", "stays")
         assert (writer.run.artifacts_dir / "_" / "_" / "x.md").read_text() == "stays"
+
+
+def summary(tracker: ExperimentTracker) -> dict[str, tuple[str, list[str]]]:
+    """Return the status and the metrics of each run, by its experiment."""
+    return {each.experiment_name: (each.status.value, sorted(each.summary)) for each in tracker.records()}
+
+
+def test_writers_of_different_folders_have_a_run_each_which_each_completes(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    train, val = (SummaryWriter(f"runs/first/{name}", store=base) for name in ("train", "val"))
+    again = SummaryWriter(logdir="./runs/first/val", store=base)
+    for step in range(2):
+        for writer, value in ((train, 1.0), (val, 9.0)):
+            writer.add_scalar("loss", value, step)
+    train.close()
+    assert summary(tracker) == {"train": ("completed", ["loss"]), "val": ("running", ["loss"])}
+    assert again.run is val.run
+    again.close()
+    val.add_scalar("loss", 8.0, 2)
+    val.close()
+    assert summary(tracker) == {"train": ("completed", ["loss"]), "val": ("completed", ["loss"])}
+    assert [each.summary["loss"].count for each in tracker.records()] == [2, 3]
+    assert active_run() is None
+
+
+def test_writers_without_a_folder_and_those_of_comments_have_a_run_each(base: Path) -> None:
+    given: list[dict[str, Any]] = [{}, {}, {"comment": "LR_0.1"}, {"comment": "LR_0.01"}]
+    writers = [SummaryWriter(store=base, **named) for named in given]
+    for writer in writers:
+        writer.close()
+    records = ExperimentTracker(base).records()
+    assert [each.description for each in records] == ["", "", "LR_0.1", "LR_0.01"]
+
+
+def test_in_an_open_run_the_tags_of_a_further_folder_have_its_last_part_before_them(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    folders = ["runs/first/train", "runs/first/val", "runs/second/val", "runs/first/val", "runs/third/val"]
+    with tracker.start_run("ctr") as run:
+        for number, folder in enumerate(folders):
+            with SummaryWriter(folder, run=run if number % 2 else None) as writer:
+                writer.add_scalar("loss", float(number))
+                writer.add_scalars("both", {"a": float(number)})
+                writer.add_hparams({"lr": 0.1}, {"hp": float(number)})
+                writer.add_text("why", folder)
+    (record,) = tracker.records()
+    before = {"": 0.0, "val/": 3.0, "second/val/": 2.0, "third/val/": 4.0}
+    assert {name: each.last for name, each in record.summary.items()} == {
+        f"{folder}{name}": value for folder, value in before.items() for name in ("loss", "both/a", "hp")
+    }
+    assert (record.status.value, record.params) == ("completed", {"lr": 0.1})
+    texts = {folder: (run.artifacts_dir / folder / "why.md").read_text() for folder in before}
+    assert texts == {folder: folders[int(value)] for folder, value in before.items()}
+
+
+def test_writers_in_threads_have_a_run_each(tracker: ExperimentTracker, base: Path) -> None:
+    opened = threading.Barrier(3, timeout=60)
+
+    def one(number: int) -> None:
+        with SummaryWriter(f"runs/trial{number}", store=base) as writer:
+            opened.wait()
+            writer.add_scalar("loss", float(number))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(one, range(3)))
+    assert summary(tracker) == {f"trial{number}": ("completed", ["loss"]) for number in range(3)}
+
+
+def test_the_run_of_a_writer_is_that_of_what_else_logs_and_is_left_as_its_user_finishes_it(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    with SummaryWriter("ctr", store=base) as writer:
+        assert log({"auc": 0.7}) is writer.run
+        writer.run.finish("failed", "it diverged")
+    (record,) = tracker.records()
+    assert (record.status.value, record.error, sorted(record.summary)) == ("failed", "it diverged", ["auc"])
+
+
+def test_a_folder_that_is_no_name_of_an_experiment_names_one_without_what_is_not_safe(
+    tracker: ExperimentTracker, base: Path
+) -> None:
+    for folder in ("runs/2026-01-02 10:30:00", "runs/.hidden", "runs/lr=0.1", "runs/" + "x" * 300):
+        SummaryWriter(folder, store=base).close()
+    assert list(summary(tracker)) == ["2026-01-02_10_30_00", "hidden", "lr=0.1", "x" * 50]
+
+
+def test_what_is_printed_between_the_ends_of_two_writers_is_printed(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = SummaryWriter("a", store=base), SummaryWriter("b", store=base)
+    sys.stdout.write("both\n")
+    first.close()
+    sys.stdout.write("second\n")
+    second.close()
+    sys.stdout.write("none\n")
+    assert capsys.readouterr().out == "both\nsecond\nnone\n"
+    written = [(writer.run.run_dir / "stdout.log").read_text() for writer in (first, second)]
+    assert written == ["both\n", "both\nsecond\n"]
