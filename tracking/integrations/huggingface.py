@@ -6,6 +6,7 @@ module does not load that library.
 
 import functools
 import importlib
+import logging
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
@@ -18,6 +19,8 @@ from tracking.process import identity
 from tracking.run import Run
 from tracking.values.checks import metric_value
 from tracking.values.plain import flat
+
+log = logging.getLogger("tracking")
 
 PREFIX = "huggingface"
 STEPS_BETWEEN = 10  # of several processes, which wait for each other when they ask
@@ -63,11 +66,11 @@ class Following(Training):
         refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run", "log_checkpoints")
         super().__init__(experiment, store=store, run=run)
         self._log_checkpoints = checked_checkpoints(log_checkpoints)
-        self._last = Path()  # the checkpoint that was saved last
+        self._last: Path | None = None  # the checkpoint that was saved last
 
     def on_train_begin(self, args: Any, state: Any, _control: Any, **given: Any) -> None:
         """Open a run, if none is open or the last training had one of its own; log the parameters."""
-        self._last = Path()
+        self._last = None
         if state.is_world_process_zero:
             found = dict(_parameters(args, given.get("model")))
             if state.trial_params:
@@ -93,13 +96,13 @@ class Following(Training):
 
     def on_save(self, args: Any, state: Any, _control: Any, **_given: Any) -> None:
         """Note a checkpoint; keep it, if all are to be kept."""
-        self._last = Path(args.output_dir, f"checkpoint-{state.global_step}")
+        self._last = _checkpoint(Path(args.output_dir), state)
         if self._log_checkpoints == "all" and state.is_world_process_zero:
             self._keep(self._last, self._last.name)
 
     def on_train_end(self, _args: Any, state: Any, _control: Any, **_given: Any) -> None:
         """Keep the best and the last checkpoint; complete a run of its own."""
-        if state.is_world_process_zero and self._log_checkpoints is True:
+        if state.is_world_process_zero and self._log_checkpoints is True and self._last is not None:
             best = Path(state.best_model_checkpoint or self._last)
             self._keep(best, "best")
             if self._last != best:
@@ -128,8 +131,10 @@ class Following(Training):
         control.should_training_stop |= _agreed(stops, args)
 
     def _keep(self, folder: Path, name: str) -> None:
-        if folder.name and folder.is_dir():
+        if folder.is_dir():
             self.run.log_artifact(folder, f"checkpoints/{name}")
+        else:
+            log.warning("%s: the checkpoint %s is not kept: it is no folder", self.run.run_id, folder)
 
     def logs_here(self) -> bool:
         """Return whether this is the first process, or the only one, before a Trainer tells that."""
@@ -168,6 +173,16 @@ def _parameters(args: Any, model: Any) -> Iterator[tuple[str, Any]]:
         return
     known = config.to_dict().items()
     yield "model", {name: value for name, value in known if value is not None and name not in LEFT_OUT}
+
+
+def _checkpoint(folder: Path, state: Any) -> Path:
+    """Return the checkpoint that was saved just now. A trial of a search has a folder for its own, which nobody tells."""
+    name = f"checkpoint-{state.global_step}"
+    if not state.is_hyper_param_search:
+        return folder / name
+    trials = [folder / (state.trial_name or ""), *folder.glob("*")]
+    written = [each for trial in trials if (each := trial / name / "trainer_state.json").is_file()]
+    return max(written, key=lambda file: file.stat().st_mtime_ns, default=folder / name / "none").parent
 
 
 def _numbers(logs: Mapping[str, Any]) -> Iterator[tuple[str, float]]:

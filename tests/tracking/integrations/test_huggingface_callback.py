@@ -1,7 +1,9 @@
 """Hugging Face's Trainer logs into the run of the job, else into one of its own, and stops once that was asked to."""
 
 import functools
+import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -174,6 +176,55 @@ def test_a_job_that_its_sweep_stops_ends_as_pruned_after_the_value_it_is_judged_
     assert training.state.global_step == 8
     assert (record.status.value, record.summary["eval_loss"].count) == ("pruned", 2)
     assert record.summary["final_loss"].count == 1
+
+
+@pytest.mark.parametrize("choice", [True, "all"])
+def test_each_trial_of_a_search_keeps_its_own_checkpoints(
+    transformers: Any, tracker: ExperimentTracker, trainer: Any, callback: Any, choice: Any
+) -> None:
+    training = trainer(callback(log_checkpoints=choice), max_steps=2, save_strategy="steps", save_steps=1)
+    config = training.model.config
+    training.model_init = lambda: transformers.BertForSequenceClassification(config)
+
+    def search(**named: Any) -> None:
+        training.hyperparameter_search(
+            lambda trial: {"learning_rate": trial.suggest_float("learning_rate", 0.1, 0.2)},
+            n_trials=2,
+            backend="optuna",
+            compute_objective=lambda metrics: metrics["eval_loss"],
+            **named,
+        )
+
+    search()
+    search()  # into the same folders
+    search(hp_name=lambda trial: f"rate/[{trial.number}]")
+    assert len(tracker.records()) == 6
+    for record in tracker.records():
+        kept = sorted((record.run_dir / "artifacts" / "checkpoints").iterdir())
+        assert [each.name for each in kept] == (
+            ["best"] if choice is True else ["checkpoint-1", "checkpoint-2"]
+        )
+        for each in kept:
+            trial = json.loads((each / "trainer_state.json").read_text())["trial_params"]
+            assert trial == {"learning_rate": record.params["huggingface.learning_rate"]}
+
+
+def test_a_checkpoint_that_is_not_there_is_told(
+    transformers: Any,
+    tracker: ExperimentTracker,
+    callback: Any,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    state = SimpleNamespace(
+        is_world_process_zero=True, is_hyper_param_search=True, global_step=3, trial_name=None
+    )
+    with callback(log_checkpoints="all") as held:
+        held.on_save(SimpleNamespace(output_dir=str(tmp_path)), state, None)
+    assert only(tracker).status == "completed"
+    assert caplog.messages == [
+        f"run_001: the checkpoint {tmp_path / 'checkpoint-3'} is not kept: it is no folder"
+    ]
 
 
 @pytest.mark.parametrize(
