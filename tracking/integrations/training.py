@@ -22,8 +22,8 @@ class Training:
 
     Nothing is opened before the training begins. A new run ends with the training, or with a `with` block around it; only
     the block sees a training that raises. Without one, the run is open until the process ends, which then fails it by the
-    error that it ends with. The next training, of this object or of another one, has a run of its own, and ends one that was
-    left open.
+    error that it ends with. The next training or block, of this object or of another one in this thread, has a run of its
+    own, and ends one that was left open.
     """
 
     def __init__(
