@@ -48,7 +48,7 @@ class _TrackingCallback(Training):
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Log an evaluation outside of `fit`, as `test_loss` and so on, into the run of the training before it."""
         if not self._trains:
-            self.run.log({f"test_{name}": value for name, value in _numbers(logs or {})})
+            self.log({f"test_{name}": value for name, value in _numbers(logs or {})}, None)
             self.end()
 
 

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Self
 
+from tracking.integrations.fitting import Fitting
 from tracking.integrations.live import Live, checked_run, refuse_others
 from tracking.run import Run
 
@@ -36,6 +37,7 @@ class Training:
     ) -> None:
         refuse_others("TrackingCallback", others, unknown, "experiment", "store", "run")
         self._given = (experiment, store, checked_run(run))
+        self._fitting = Fitting()
         self._live: Live | None = None
         self._has_begun = self._trains = self._is_held = False  # held by a block
 
@@ -50,12 +52,12 @@ class Training:
         self._has_begun = self._trains = True
         live = self._opened()
         live.begin()
-        live.log_params(params)
+        live.log_params(self._fitting.params(params))
 
-    def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Log one point per metric."""
+    def log(self, metrics: Mapping[str, Any], step: int | None) -> None:
+        """Log one point per metric; leave out, with a warning, what a run refuses."""
         if metrics:
-            self.run.log(metrics, step)
+            self._fitting.log(self.run, metrics, step)
 
     def should_stop(self) -> bool:
         """Return whether the run was asked to stop early."""

@@ -10,6 +10,7 @@ from tracking import ExperimentTracker, InvalidValueError, Run
 from tracking.integrations.fitting import Fitting
 from tracking.integrations.lightning import Logging
 from tracking.integrations.summary_writer import SummaryWriter
+from tracking.integrations.training import Training
 
 ODD = {"acc\n1": 1.0, "": 2.0, "loss": 0.5, "text": "x", "table": [1, 2], "none": None, "on": True}
 
@@ -51,7 +52,17 @@ def by_hparams(base: Path, metrics: dict[str, Any]) -> Run:
     return writer.run
 
 
-@pytest.mark.parametrize("logs", [by_lightning, by_scalars, by_hparams])
+def by_callback(base: Path, metrics: dict[str, Any]) -> Run:
+    """As those of Keras, XGBoost, LightGBM and Hugging Face log."""
+    training = Training("ctr", store=base)
+    training.begin({})
+    for step in range(2):
+        training.log(metrics, step)
+    training.end()
+    return training.run
+
+
+@pytest.mark.parametrize("logs", [by_lightning, by_scalars, by_hparams, by_callback])
 def test_names_are_escaped_and_what_is_no_number_is_left_out_with_one_warning(
     base: Path, caplog: pytest.LogCaptureFixture, logs: Any
 ) -> None:
