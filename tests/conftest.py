@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     Stores of tests stand in memory where there is enough of it: podium waits for the disk after each line that it writes,
     which takes longer than the rest of most tests, and no test depends on it. TMPDIR names another folder.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it, also for the processes of tests
     if hasattr(config, "workerinput"):
         return
     for package in ("conf", "hydra_plugins", "sweeps", "tracking", "trainer"):
