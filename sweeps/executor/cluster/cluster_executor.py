@@ -129,15 +129,15 @@ class ClusterExecutor:
     def _watch(self, serving: Serving) -> None:
         """Close nodes that have been silent for too long, and end the sweep or say so when none comes."""
         most_s = 2 * self._lease_s + self._settings.grace_s
-        closing, began, last = set[Link](), time.monotonic(), time.monotonic()
+        closing, began = set[Link](), time.monotonic()
+        awake_since = last = began
         has_said = False
         while not self._closed.wait(self._ping_s):
             now, before, last = time.monotonic(), last, time.monotonic()
-            was_paused = now - before > 2 * self._ping_s + 1.0
+            if now - before > 2 * self._ping_s + 1.0:  # this process was paused
+                awake_since = now
             for link in serving.links:
-                if was_paused:
-                    link.heard_at = now
-                elif now - link.heard_at > most_s and link not in closing:
+                if now - max(link.silent_since, awake_since) > most_s and link not in closing:
                     closing.add(link)
                     why = f"it was silent for {most_s:.0f} s"
                     threading.Thread(target=link.end, args=(why,), name="podium-close", daemon=True).start()

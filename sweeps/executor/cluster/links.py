@@ -1,5 +1,6 @@
 """The wire to one node, in the process of the sweep: a thread that sends, and one that receives until the node is lost."""
 
+import math
 import queue
 import threading
 import time
@@ -27,7 +28,8 @@ class Link:
 
     `name` is that of its machine. `places` is how many jobs it runs at once, and `slots` the numbers of these places in the
     sweep; both are unknown until it `is_ready`. `is_leaving` if it takes no more jobs. The node is told something every
-    `ping_s` seconds at least.
+    `ping_s` seconds at least. `silent_since` is the time from which nothing was heard; infinite while this process deals with a
+    message, however long that takes it.
     """
 
     def __init__(self, node: Node, hearing: Hearing, *, ping_s: float) -> None:
@@ -38,7 +40,7 @@ class Link:
         self.is_ready = False
         self.is_leaving = False
         self.refusal: str | None = None
-        self.heard_at = time.monotonic()
+        self.silent_since = time.monotonic()
         self._hearing = hearing
         self._ping_s = ping_s
         self._to_send: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -110,5 +112,6 @@ class Link:
     def _receive_all(self) -> None:
         while True:
             head, _ = decode(self.node.receive())
-            self.heard_at = time.monotonic()
+            self.silent_since = math.inf
             self._hearing.heard(self, head)
+            self.silent_since = time.monotonic()
