@@ -17,8 +17,8 @@ from sweeps.jobs import STOPPED, Event, EventKind, Job, JobStatus, Outcome, Reas
 from tracking.process.announcements import announced
 
 MOST_LOSSES = 3  # nodes that a job may lose while it runs
-# How a job may end on a node that leaves, because its node or the system has stopped it.
-BY_LEAVING = frozenset({Reason.STOPPED, Reason.SIGNAL})
+# How a job may end on a node that leaves, because its node or the system has stopped it; its own handler of signals may exit.
+BY_LEAVING = frozenset({Reason.STOPPED, Reason.SIGNAL, Reason.EXIT})
 
 
 @dataclass

@@ -21,6 +21,7 @@ from tracking.version import __version__
 
 if TYPE_CHECKING:
     from sweeps.executor.local.executor import LocalExecutor
+    from sweeps.jobs import Outcome
     from sweeps.settings.launcher_settings import LauncherSettings
 
 PATIENCE_S = 120.0  # how long a node waits to be told what to do
@@ -50,8 +51,9 @@ class _Node:
         self._executor: LocalExecutor | None = None
         self._lock = threading.Lock()
         self._ordered = 0  # how often the parent has said stop
-        self._stops = 0  # how often the executor was told
-        self._leaving = threading.Event()
+        self._wanted = 0  # how often the executor is to be told, which ends jobs by force the second time
+        self._stops = 0  # how often it was
+        self._has_left = threading.Event()  # the parent knows, and the executor starts no more jobs
         self._is_over = threading.Event()
 
     def run(self) -> None:
@@ -67,8 +69,7 @@ class _Node:
             self._wire.flush()
             return
         self._work()
-        if not self._leaving.is_set():
-            self._is_over.wait()
+        self._is_over.wait()
         self._wire.flush()
 
     def listen(self) -> None:
@@ -85,13 +86,13 @@ class _Node:
 
     def leave(self, why: str, *, is_heard: bool) -> None:
         """Stop the jobs gently and end; the parent lets others go on with them."""
-        self._leaving.set()
         self._wire.tell("leaving", why=why)
         if not is_heard:
             self._wire.expect_nothing()
         self._hello.put(None)
         self._is_over.set()
-        self._stop()
+        self._stop(1)
+        self._has_left.set()
 
     def _hear(self, head: Head, body: bytes) -> None:
         match head["kind"]:
@@ -102,15 +103,15 @@ class _Node:
                 self._wire.tell("pong")
             case "stop":
                 self._ordered += 1
-                self._stop()
+                self._stop(self._ordered)
             case "end":
                 self._is_over.set()
 
-    def _stop(self) -> None:
-        """Stop the executor once it is there; a second time, which ends jobs by force, only if the parent has said so twice."""
+    def _stop(self, wanted: int) -> None:
+        """Stop the executor so many times in all, once it is there."""
         with self._lock:
-            wanted = max(self._ordered, int(self._leaving.is_set()))
-            while self._executor is not None and self._stops < wanted:
+            self._wanted = max(self._wanted, wanted)
+            while self._executor is not None and self._stops < self._wanted:
                 self._stops += 1
                 self._executor.stop()
 
@@ -135,11 +136,12 @@ class _Node:
         belongings.enter(preparation)
         prepared = hello.prepared._replace(preparation=preparation)
         try:
-            executor = LocalExecutor(settings, prepared, supply=Asking(self._wire).supply)
+            supply = Asking(self._wire).supply
+            executor = LocalExecutor(settings, prepared, supply=supply, settle=self._settle)
         except OSError as error:
             return f"cannot start the process that starts jobs: {error}"
         self._executor = executor
-        self._stop()
+        self._stop(0)
         self._tell_ready(settings)
         return None
 
@@ -155,16 +157,20 @@ class _Node:
 
     def _work(self) -> None:
         from sweeps.executor.cluster.asking import AskedShards, Asking
-        from sweeps.executor.failure_text import KILLED_BY_SIGTERM
 
         asking, executor = Asking(self._wire), self._executor
         if executor is not None:
             for outcome in executor.run_shards(AskedShards(self._wire), asking.hear, asking.judge):
-                if (
-                    outcome.error == KILLED_BY_SIGTERM
-                ):  # perhaps all of this machine's processes get the signal
-                    self._leaving.wait(SETTLES_S)
                 asking.end(outcome)
+
+    def _settle(self, outcome: "Outcome") -> None:
+        """Wait, if a signal may have ended a job, until this node would have got it too: it may be for the whole machine."""
+        from sweeps.executor.cluster.assignments import BY_LEAVING
+
+        with self._lock:
+            is_stopped = self._stops > 0
+        if not is_stopped and outcome.reason in BY_LEAVING:
+            self._has_left.wait(SETTLES_S)
 
 
 def versions() -> Head:

@@ -59,7 +59,8 @@ class LocalExecutor:
     """An `Executor` on this machine's cores.
 
     The forkserver starts with the executor, so that it loads the task's modules while the sweep is still planned. `supply`
-    returns what a job lacks, from the process of the sweep.
+    returns what a job lacks, from the process of the sweep. `settle` is called with the end of an attempt before it is
+    decided whether there is another one; it may wait for the order to stop.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class LocalExecutor:
         common: Common | Prepared,
         *,
         supply: Callable[[Supplies], bytes] = deliver,
+        settle: Callable[[Outcome], None] = lambda _outcome: None,
     ) -> None:
         known = common if isinstance(common, Prepared) else Prepared.of(settings, common)
         self._settings = settings
@@ -75,6 +77,7 @@ class LocalExecutor:
         self._server = ForkServer(settings, known.preparation)
         self._metrics = known.metrics
         self._supply = supply
+        self._settle = settle
         self._judging: Judging | None = None
         self._stopping = threading.Event()
         self._wake, self._waker = Pipe(duplex=False)
@@ -161,6 +164,7 @@ class LocalExecutor:
                 others = {job.number: job for job in now.jobs}
                 for job, outcome in self._try(now, slot, listener):
                     others.pop(job.number, None)
+                    self._settle(outcome)
                     attempts = now.attempts + (not outcome.cut_off)
                     is_over = not outcome.cut_off and not self._settings.retries_after(outcome, attempts)
                     if self._stopping.is_set() or is_over:
