@@ -142,8 +142,8 @@ class Dealing:
         """Note that the jobs of a shard have ended."""
         with self._changed:
             shard = self._dealt.pop((node, number), None)
-        if shard is not None:
-            self._shards.ended(shard)
+            if shard is not None:
+                (self._shards.lost if node in self._leaving else self._shards.ended)(shard)
 
     def hear(self, node: Asker, event: Event) -> None:
         """Pass on an event of a job that the node has."""
@@ -187,7 +187,8 @@ class Dealing:
             self._nodes.discard(node)
             self._leaving.discard(node)
             self._drop_asks(node)
-            self._dealt = {key: shard for key, shard in self._dealt.items() if key[0] is not node}
+            for key in [key for key in self._dealt if key[0] is node]:
+                self._shards.lost(self._dealt.pop(key))
             return self._put_back(lambda: self._assignments.lose(node, name, is_stopped=self._is_stopped))
 
     def stop(self) -> None:
@@ -255,6 +256,7 @@ class Dealing:
     def _give(self, ask: _Ask, shard: Shard) -> None:
         self._assignments.take(ask.node, shard)
         self._dealt[ask.node, ask.shard] = shard
+        self._shards.begin(shard)
         work = Work(shard.jobs, shard.at_once, shard.is_open, shard.attempts)
         ask.node.post(encode("work", work, ask=ask.question))
 

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from sweeps.jobs import Job
@@ -35,7 +35,6 @@ class Shard:
     at_once: int
     is_open: bool = False
     attempts: int = 0
-    began: float = field(repr=False, default=0.0)
 
 
 class ShardSource(Protocol):
@@ -76,7 +75,7 @@ class Shards:
         self._together = together if own is None else max(1, min(together, own))
         self._clock = clock
         self._waiting: deque[Job] = deque()
-        self._running: set[Shard] = set()
+        self._running: dict[Shard, float] = {}  # with when they began
         self._done, self._done_s = 0, 0.0
         self._lock, self._asking = threading.Lock(), threading.Lock()
         self._is_closed = False
@@ -104,9 +103,8 @@ class Shards:
         self._waiting = deque(job for job in self._waiting if job.number not in taken)
         is_open = self._ready is not None and self._is_grouped(first)
         at_once = self._together if is_open else min(len(jobs), self._together)
-        shard = Shard(jobs, at_once, is_open, began=self._clock())
-        with self._lock:
-            self._running.add(shard)
+        shard = Shard(jobs, at_once, is_open)
+        self.begin(shard)
         return shard
 
     def another(self, shard: Shard, taken: int) -> Job | None:
@@ -125,12 +123,21 @@ class Shards:
         finally:
             self._asking.release()
 
+    def begin(self, shard: Shard) -> None:
+        """Note that a process gets a shard, which may be one of jobs that were put back."""
+        with self._lock:
+            self._running[shard] = self._clock()
+
     def ended(self, shard: Shard) -> None:
         """Note that the jobs of a shard have ended."""
         with self._lock:
-            self._running.discard(shard)
+            self._done_s += self._clock() - self._running.pop(shard)
             self._done += len(shard.jobs)
-            self._done_s += self._clock() - shard.began
+
+    def lost(self, shard: Shard) -> None:
+        """Note that a shard runs no more, and that its jobs have not all ended."""
+        with self._lock:
+            del self._running[shard]
 
     def close(self) -> None:
         """Make no more shards, also for who waits for one."""
@@ -160,7 +167,9 @@ class Shards:
         with self._lock:
             per_s = self._done / self._done_s if self._done_s else 0.0
             now = self._clock()
-            return sum(max(0.0, len(each.jobs) - (now - each.began) * per_s) for each in self._running)
+            return sum(
+                max(0.0, len(each.jobs) - (now - began) * per_s) for each, began in self._running.items()
+            )
 
 
 def share(outstanding: float, places: int) -> int:
