@@ -23,13 +23,17 @@ BY_LEAVING = frozenset({Reason.STOPPED, Reason.SIGNAL, Reason.EXIT})
 
 @dataclass
 class _Held:
-    """A job with a node. `tried` counts its own attempts that have failed; `began` is None before the present one has begun."""
+    """A job with a node. `tried` counts its own attempts that have failed; `began` is None before the present one has begun.
+
+    `is_returned` once a node that leaves has said that it will not begin it.
+    """
 
     job: Job
     shard: Shard
     tried: int
     began: float | None = None
     runs: list[str] = field(default_factory=list)
+    is_returned: bool = False
 
     @property
     def has_begun(self) -> bool:
@@ -106,18 +110,34 @@ class Assignments:
 
         Of a node that is `leaving`, which is its name, a job that was stopped for it is put back.
         """
-        held = self._of.get(node, {}).pop(outcome.job, None)
+        every = self._of.get(node, {})
+        held = every.get(outcome.job)
         if held is None:
             return None
-        self._count -= 1
-        is_cancelled = outcome.status is JobStatus.CANCELLED
-        if leaving is not None and (is_cancelled or outcome.reason in BY_LEAVING):
-            if is_cancelled and held.began is None:
-                return PutBack(again=(_alone(held),))
+        if leaving is None or not (outcome.status is JobStatus.CANCELLED or outcome.reason in BY_LEAVING):
+            put_back = PutBack(outcomes=(outcome,))
+            self._forget(outcome.job)
+        elif held.began is None and outcome.status is JobStatus.CANCELLED:
+            put_back, held.is_returned = PutBack(), True
+        else:
             left = replace(outcome, error=f"its node {leaving} left", reason=Reason.LOST, traceback=None)
-            return self._again(held, left, leaving)
-        self._forget(outcome.job)
-        return PutBack(outcomes=(outcome,))
+            put_back = self._again(held, left, leaving)
+        if not held.is_returned:
+            self._drop(every, [held])
+        return put_back if leaving is None else self._with_returned(every, held.shard, put_back)
+
+    def _with_returned(self, every: dict[int, _Held], shard: Shard, put_back: PutBack) -> PutBack:
+        """Put back the jobs of a shard that a node returns, together, once it has no other one of them."""
+        left = [held for held in every.values() if held.shard is shard]
+        if not all(held.is_returned for held in left):
+            return put_back
+        self._drop(every, left)
+        return put_back._replace(again=(*put_back.again, *_regrouped({shard: left})))
+
+    def _drop(self, every: dict[int, _Held], dropped: Iterable[_Held]) -> None:
+        for held in dropped:
+            del every[held.job.number]
+            self._count -= 1
 
     def lose(self, node: Hashable, name: str, *, is_stopped: bool = False) -> PutBack:
         """Put back the jobs of a node that is lost; once the sweep was stopped, end them."""
