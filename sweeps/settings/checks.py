@@ -35,6 +35,15 @@ def count(key: str, value: int, *, least: int) -> int:
     return value
 
 
+def seconds(key: str, value: float, *, least: float, most: float, because: str = "") -> float:
+    """Return `value` if it lies between two bounds; raise SettingsError, which ends in `because`, otherwise.
+
+    Without an upper one a wait may be too long for the system, which refuses it when the sweep runs.
+    """
+    require(least <= value <= most, key, value, f"are seconds, from {least:g} to {most:g}{because}")
+    return value
+
+
 def quantity(
     key: str, value: float | str | None, parse: Callable[[float | str], Quantity]
 ) -> Quantity | None:

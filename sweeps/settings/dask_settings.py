@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from typing import Any
 
 from sweeps.errors import SettingsError
-from sweeps.settings.checks import count, require, shown
+from sweeps.settings.checks import count, require, seconds, shown
 from tracking.extras import missing
 
 ADDRESS = re.compile(r"(\w+://)?[^\s/:]+:\d+|(\w+://)?\[[0-9a-fA-F:]+\]:\d+")
-LEAST_LEASE_S = 15.0  # a node hears from the sweep every ten seconds
+LEAST_LEASE_S, MOST_LEASE_S = 15.0, 86400.0
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,17 @@ def dask_settings(raw: Mapping[str, Any]) -> DaskSettings:
                 )
     if cluster is not None:
         _check(cluster)
-    require(
-        raw["lease_s"] >= LEAST_LEASE_S,
-        "lease_s",
-        raw["lease_s"],
-        f"are seconds, {LEAST_LEASE_S:g} or more, as a node hears from the sweep every ten",
-    )
+    lease_s = lease(raw["lease_s"])
     if scale is not None:
         count("scale", scale, least=1)
     places = raw["n_jobs"] if (raw["n_jobs"] or 0) > 0 else None
-    return DaskSettings(address, cluster, scale, raw["lease_s"], places)
+    return DaskSettings(address, cluster, scale, lease_s, places)
+
+
+def lease(value: float) -> float:
+    """Return a setting ``lease_s``; raise `SettingsError` for one with which a node is lost too early, or never."""
+    because = ", as a node hears from the sweep every ten"
+    return seconds("lease_s", value, least=LEAST_LEASE_S, most=MOST_LEASE_S, because=because)
 
 
 def _check(cluster: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeps.errors import SettingsError
 from sweeps.settings.checks import count, require
-from sweeps.settings.dask_settings import LEAST_LEASE_S
+from sweeps.settings.dask_settings import lease
 from tracking.extras import missing
 
 ADDRESS = re.compile(r"auto|(ray://)?([^\s/:]+|\[[0-9a-fA-F:]+\]):\d+")
@@ -89,12 +89,7 @@ def ray_settings(raw: Mapping[str, Any]) -> RaySettings:
     for name in ("num_cpus", "num_gpus"):
         require(raw[name] >= 0, name, raw[name], "is 0 or more, for each job; 0.5 is a half")
     resources = _resources(raw["resources"])
-    require(
-        raw["lease_s"] >= LEAST_LEASE_S,
-        "lease_s",
-        raw["lease_s"],
-        f"are seconds, {LEAST_LEASE_S:g} or more, as a node hears from the sweep every ten",
-    )
+    lease_s = lease(raw["lease_s"])
     nodes = None if raw["nodes"] is None else count("nodes", raw["nodes"], least=1)
     places = raw["n_jobs"] if (raw["n_jobs"] or 0) > 0 else 1
     _check_gpus(raw["num_gpus"], places)
@@ -102,7 +97,7 @@ def ray_settings(raw: Mapping[str, Any]) -> RaySettings:
         raise SettingsError(
             "num_cpus=0 with nodes=null: a job takes nothing of Ray, which has room for any number of nodes; say how many"
         )
-    return RaySettings(address, raw["num_cpus"], raw["num_gpus"], resources, nodes, places, raw["lease_s"])
+    return RaySettings(address, raw["num_cpus"], raw["num_gpus"], resources, nodes, places, lease_s)
 
 
 def _resources(given: Any) -> Mapping[str, float] | None:

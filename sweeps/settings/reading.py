@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from sweeps.errors import SettingsError
 from sweeps.jobs import Reason
-from sweeps.settings.checks import choice, count, quantity, require, shown
+from sweeps.settings.checks import choice, count, quantity, require, seconds, shown
 from sweeps.settings.dask_settings import DaskSettings, dask_settings
 from sweeps.settings.gpus import gpu_names
 from sweeps.settings.launcher_settings import Fusion, Isolation, LauncherSettings
@@ -43,6 +43,7 @@ from tracking.values.plain import flat
 from tracking.values.units import parse_duration, parse_size
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+MOST_GRACE_S = 604800.0
 NOT_THERE = object()
 ENGINES: dict[str, Callable[[Mapping[str, Any]], DaskSettings | RaySettings]] = {
     DASK: dask_settings,
@@ -284,7 +285,7 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         )
     threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
     require(threads >= 1, "threads", threads, "are 1, 2, ... or null for an equal share of the cores")
-    require(raw["grace_s"] >= 0, "grace_s", raw["grace_s"], "are seconds, 0 or more")
+    seconds("grace_s", raw["grace_s"], least=0.0, most=MOST_GRACE_S)
     return _made(
         LauncherSettings,
         raw,

@@ -26,6 +26,7 @@ from tracking.values.units import format_duration, format_size
 MEMORY_POLL_S = 0.25
 SHOWN_AFTER_S = 1.0  # how long a process may wait for its threads before that is shown
 ENDED_AFTER_S = 5.0  # the same for its exit handlers, which take seconds on a busy machine
+LONGEST_WAIT_S = 1e6  # the system refuses one of a month
 NEVER = float("inf")
 
 
@@ -230,12 +231,10 @@ class Attempt:
             self._end_for(Reason.STOPPED, STOPPED)
         self._enforce_limits()
 
-    def _patience(self, *events: float) -> float | None:
+    def _patience(self, *events: float) -> float:
         """Return how long to wait for messages, before limits or `events` are due."""
         patience = max(0.0, min(self._deadline, self._force_at, *events) - time.monotonic())
-        if self._memory_bytes is not None:
-            patience = min(patience, MEMORY_POLL_S)
-        return None if patience == NEVER else patience
+        return min(patience, LONGEST_WAIT_S if self._memory_bytes is None else MEMORY_POLL_S)
 
     def _enforce_limits(self) -> None:
         now = time.monotonic()

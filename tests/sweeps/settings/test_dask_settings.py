@@ -114,7 +114,9 @@ def test_an_address_names_a_host_and_a_port(loader: ConfigLoader, address: str) 
             r"cluster._target_=no_such_library.Cluster: no_such_library is not installed",
         ),
         (["hydra.launcher.scale=0"], r"scale=0: allowed is a whole number, 1 or more"),
-        (["hydra.launcher.lease_s=3"], r"lease_s=3.0: allowed are seconds, 15 or more"),
+        (["hydra.launcher.lease_s=3"], r"lease_s=3.0: allowed are seconds, from 15 to 86400, as a node"),
+        (["hydra.launcher.lease_s=inf"], r"lease_s=inf: allowed are seconds, from 15 to 86400"),
+        (["hydra.launcher.grace_s=inf"], r"grace_s=inf: allowed are seconds, from 0 to 604800"),
         (["hydra.launcher.n_jobs=-2"], r"n_jobs=-2: allowed are 1, 2, ..., null or -1"),
         (
             ["+hydra.launcher.adress='tcp://here:1'"],
