@@ -4,13 +4,11 @@ A node is a process that runs jobs on its machine as `sweeps.executor.local` doe
 process where there is room, carries bytes both ways, and says when the process has gone.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from sweeps.errors import SweepError
-
-NODE_MODULE = "sweeps.executor.cluster.node"
 
 
 class NodeLostError(SweepError):
@@ -25,22 +23,20 @@ class NodeRefusedError(NodeLostError):
 class NodeCommand:
     """What an engine runs for each node, with the Python interpreter of the machine where it runs it.
 
-    `arguments` follow the interpreter. `variables` go to the process's environment, above those that the engine's own workers
-    have. `sweep` is the folder of the sweep: a cluster may serve several of one name. A process for the same folder that an earlier
-    session has left in the same place is ended before. A node that gets SIGTERM has ended `leaves_within_s` seconds later:
-    a place that is taken back in order waits so long for it.
+    `arguments` follow the interpreter. `sweep` is the folder of the sweep: a cluster may serve several of one name. A process for
+    the same folder that an earlier session has left in the same place is ended before. A node that gets SIGTERM has ended
+    `leaves_within_s` seconds later: a place that is taken back in order waits so long for it.
     """
 
     sweep: str
-    arguments: tuple[str, ...] = ("-m", NODE_MODULE)
-    variables: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...]
     leaves_within_s: float = 60.0
 
 
 class Node(Protocol):
     """A node's process, as the sweep's process sees it.
 
-    A message is bytes of any length. Messages arrive whole, once and in their order, or the node is lost.
+    A message is up to 4 GiB of bytes. Messages arrive whole, once and in their order, or the node is lost.
     """
 
     name: str  # for people: the name or address of the place where it runs
