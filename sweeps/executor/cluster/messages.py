@@ -1,6 +1,6 @@
 """Messages between the process of a sweep and a node: a line of JSON, and from the sweep's process alone pickled bytes after it.
 
-A node never sends a pickle, so that what runs on a node can give the sweep's process nothing to execute.
+A node sends JSON alone. The result of a job, in a sweep of another sweeper than podium's, is a pickle in it as text.
 """
 
 import json

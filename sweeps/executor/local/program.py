@@ -21,7 +21,7 @@ from sweeps.executor.local.process_state import (
     chosen_start_method,
     random_states,
 )
-from sweeps.executor.local.supplies import Delivery, Supplies, define_here, defined_here, deliver
+from sweeps.executor.local.supplies import Delivery, Supplies, define_here, defined_here, deliver, marked
 from sweeps.executor.local.surroundings import Surroundings
 from sweeps.executor.many import with_others
 from sweeps.plan.by_reference import describe_main, dumps, why_not
@@ -57,6 +57,7 @@ class Common:
         """
         instances = Singleton.get_state()["instances"]
         deliver.cache_clear()
+        marked.cache_clear()
         definitions = {} if describe_main() else defined_here()
         try:
             body = dumps((instances, self, definitions, dumps(self.hydra_context.callbacks)))

@@ -31,7 +31,7 @@ class Supplies:
     @classmethod
     def here(cls) -> "Supplies":
         """Return what the sweep's process has."""
-        return cls._of(touched() if describe_main() else ())
+        return cls._of(marked())
 
     @classmethod
     def like(cls, other: "Supplies") -> "Supplies":
@@ -72,6 +72,15 @@ class Supplies:
         return bool(self.names or self.resolvers or self.values)
 
 
+@cache
+def marked() -> frozenset[Place]:
+    """Return the variables that a job may be given from here: those that the script may change where it starts its sweep.
+
+    Call ``marked.cache_clear`` when another sweep begins: the script may have loaded further modules since.
+    """
+    return touched() if describe_main() else frozenset()
+
+
 def resolvers() -> frozenset[tuple[str, str]]:
     """Return the names of the resolvers of this process with a mark of their code; of one that was marked before, at once."""
     return frozenset((name, _mark(each)) for name, each in BaseContainer._resolvers.items())
@@ -106,6 +115,7 @@ class Delivery:
 def deliver(wanted: Supplies) -> bytes:
     """Return the `Delivery` of what a job lacks, pickled; what cannot be pickled is named in it.
 
+    What this process has not marked is left out: to look for it would import what the job, perhaps on another machine, names.
     Call ``deliver.cache_clear`` when another sweep begins: the script may have changed its variables since.
     """
     faults: dict[str, str] = {}
@@ -114,7 +124,8 @@ def deliver(wanted: Supplies) -> bytes:
     names = _each({name: main[name] for name in wanted.names if name in main}, packed, faults)
     known = BaseContainer._resolvers
     functions = _each({name: known[name] for name, _ in wanted.resolvers}, packed, faults)
-    values = _each({place: place.value() for place, _ in wanted.values}, packed, {})
+    places = {place for place, _ in wanted.values} & marked()
+    values = _each({place: place.value() for place in places}, packed, {})
     return pickle.dumps(Delivery(names, functions, values, faults))
 
 
