@@ -49,8 +49,9 @@ def fork_from(address: str) -> None:
 
 def main() -> None:
     """Be the guard of a node, and its node, in a process that was forked."""
-    from sweeps.executor.cluster import node, node_guard
+    from sweeps.executor.cluster import node, node_guard, sharing
 
+    sharing.PATIENCE_S = 0.0  # what is not on the disk of this machine never comes
     begin = node.main
     path = [*sys.path]
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 NAME = ".shared-"  # what the name of the file begins with
-PATIENCE_S = 10.0  # a network file system may show a new file late
+PATIENCE_S = 10.0  # a network file system may show late what is new
 POLL_S = 0.1
 
 
@@ -33,21 +33,25 @@ class Nonce:
             self.path.unlink()
 
 
-def why_not_shared(path: Path, text: str, patience_s: float = PATIENCE_S) -> str | None:
-    """Return why this machine cannot work in the folder of the file `path`, which holds `text`; None if it can."""
-    deadline = time.monotonic() + patience_s
-    while (found := _read(path)) is None and time.monotonic() < deadline and path.parent.is_dir():
+def why_not_shared(path: Path, text: str) -> str | None:
+    """Return why this machine cannot work in the folder of the file `path`, which holds `text`; None if it can.
+
+    A folder, a file or its content that comes late is waited for.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while (fault := _fault(path, text)) is not None and time.monotonic() < deadline:
         time.sleep(POLL_S)
+    if fault is not None:
+        return f"{fault}; the store must lie in a folder that all machines share, at the same path"
+    return None if os.access(path.parent, os.W_OK) else f"it may not write into {path.parent}"
+
+
+def _fault(path: Path, text: str) -> str | None:
     folder = path.parent
-    if found is None and not folder.is_dir():
-        return f"it has no folder {folder}; the store must lie in a folder that all machines share, at the same path"
-    if found != text:
-        return f"its folder {folder} is another one; the store must lie in a folder that all machines share, at the same path"
-    return None if os.access(folder, os.W_OK) else f"it may not write into {folder}"
-
-
-def _read(path: Path) -> str | None:
     try:
-        return path.read_text()
-    except OSError:
-        return None
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if path.read_text() == text:
+                return None
+        return f"its folder {folder} is another one" if folder.exists() else f"it has no folder {folder}"
+    except OSError as error:  # such as that of a mount that has gone stale
+        return f"it cannot read its folder {folder}: {error.strerror}"
