@@ -107,6 +107,8 @@ class ClusterExecutor:
         """Take the nodes that the engine starts."""
         within_s = self._settings.grace_s + LEAVES_AFTER_S
         command = NodeCommand(str(self._folder), node_code(str(OWN)), leaves_within_s=within_s)
+        if self._is_stopped:
+            dealing.stop()  # before it is asked why there are no nodes
         for node in () if self._is_stopped else self._engine.nodes(command):
             link = Link(node, serving, ping_s=self._ping_s)
             if self._closed.is_set() or dealing.is_stopped or not serving.join(link):
