@@ -1,6 +1,7 @@
 """The end of the wire in a node's process: what it sends, what it asks and waits for, what it is told.
 
-Whoever sends never waits: a thread that supervises a job must enforce its limits, also while the sweep's process does not read.
+Whoever sends never waits, also while the sweep's process does not read. Whoever asks does, for as long as a lease at most: a thread that
+supervises a job, and asks for a judgement, another job or what this one lacks, enforces no limit meanwhile and hears no order to stop.
 """
 
 import contextlib
