@@ -56,8 +56,9 @@ def main() -> None:
     path = [*sys.path]
 
     def begin_beside_a_server(guard: int) -> None:
-        if not _serves_here(path):
-            begin(guard)
+        if _serves_here(path):
+            sys.exit(0)
+        begin(guard)
 
     node.main = begin_beside_a_server
     node_guard.main()

@@ -131,12 +131,8 @@ class Dealing:
         if job is None:
             return None
         with self._changed:
-            if node in self._nodes:
-                self._assignments.take(node, shard, [job])
-                return job
-            self._waiting.append(Shard((job,), 1))
-            self._deal()
-        return None
+            self._assignments.take(node, shard, [job])
+        return job
 
     def shard_ended(self, node: Asker, number: int) -> None:
         """Note that the jobs of a shard have ended."""

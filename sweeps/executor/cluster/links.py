@@ -61,9 +61,9 @@ class Link:
         """Send a message, without waiting; one to a lost node goes nowhere."""
         self._to_send.put(message)
 
-    def await_end(self, timeout_s: float | None = None) -> bool:
-        """Wait until the node is lost or has ended; return False if it takes too long."""
-        return self._has_gone.wait(timeout_s)
+    def await_end(self, timeout_s: float) -> None:
+        """Wait until the node is lost or has ended, but not longer than this."""
+        self._has_gone.wait(timeout_s)
 
     def end(self, why: str) -> None:
         """End the node by force; it is lost then, because of `why`. Its place may get another one."""

@@ -41,7 +41,6 @@ def main() -> None:
             signal.signal(number, signal.SIG_DFL)
         # Here, because the guard needs none of it.
         import_module("sweeps.executor.cluster.node").main(guard)
-        sys.exit(0)
     os.close(guard)
     for each in (woken, waker):
         os.set_blocking(each, False)
