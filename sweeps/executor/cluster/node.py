@@ -13,7 +13,7 @@ import threading
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from sweeps.executor.cluster.messages import Head, Hello, unpacked
 from sweeps.executor.cluster.wire import Wire, taken_over
@@ -30,7 +30,7 @@ SETTLES_S = 1.0  # by which SIGTERM may reach a job before it reaches its node
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"  # code and pickles of one version are none of another
 
 
-def main(guard: int) -> None:
+def main(guard: int) -> NoReturn:
     """Run jobs for the process at the other end of stdin and stdout; the pipe `guard` ends with this process's guard."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # a thread waits for it
     wire = Wire(*taken_over())
@@ -135,25 +135,11 @@ class _Node:
             return str(error)
         belongings.enter(preparation)
         prepared = hello.prepared._replace(preparation=preparation)
-        try:
-            supply = Asking(self._wire).supply
-            executor = LocalExecutor(settings, prepared, supply=supply, settle=self._settle)
-        except OSError as error:
-            return f"cannot start the process that starts jobs: {error}"
-        self._executor = executor
+        supply = Asking(self._wire).supply
+        self._executor = LocalExecutor(settings, prepared, supply=supply, settle=self._settle)
         self._stop(0)
-        self._tell_ready(settings)
+        self._wire.tell("ready", places=settings.n_jobs, host=os.uname().nodename)
         return None
-
-    def _tell_ready(self, settings: "LauncherSettings") -> None:
-        self._wire.tell(
-            "ready",
-            places=settings.n_jobs,
-            gpus=list(settings.gpus),
-            host=os.uname().nodename,
-            pid=os.getpid(),
-            guard=os.getppid(),
-        )
 
     def _work(self) -> None:
         from sweeps.executor.cluster.asking import AskedShards, Asking
