@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 from distributed import NannyPlugin, Worker
+from distributed.comm.addressing import parse_address, parse_host_port
 
 ENDS_WITHIN_S = (
     30.0  # how long a process may take to end after its nodes; Dask's can hang when the scheduler ends too
@@ -43,6 +44,20 @@ class _NodesFirst(NannyPlugin):
         with contextlib.suppress(OSError):
             async with nanny.rpc(address) as worker:
                 await worker.run(function=self._leave)
+
+
+async def has_ended(address: str) -> bool:
+    """Return whether the process of a worker has ended: its machine refuses connections. The scheduler calls it.
+
+    A worker that is cut off, or hangs, refuses none.
+    """
+    host, port = parse_host_port(parse_address(address)[1])
+    try:
+        _, connection = await asyncio.open_connection(host, port)
+    except OSError as error:
+        return isinstance(error, ConnectionRefusedError)
+    connection.close()
+    return False
 
 
 async def hold_nanny(worker: Worker, leave: Leave, name: str) -> None:

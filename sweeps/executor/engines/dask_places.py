@@ -23,6 +23,7 @@ from sweeps.errors import SweepError
 from sweeps.executor.cluster.engine import NodeCommand, NodeLostError, NodeRefusedError
 from sweeps.executor.engines import dask_worker
 from sweeps.executor.engines.agent import Answer
+from sweeps.executor.engines.dask_endings import has_ended
 from sweeps.executor.engines.dask_worker import end, end_all, exchange, tend
 from sweeps.executor.engines.line import Line
 from sweeps.executor.failure_text import summary
@@ -32,7 +33,8 @@ CALL_EVERY_S = 15.0  # how often a node is called without a ring; one is lost wh
 AGAIN_S = 0.5  # between calls that fail
 AT_ONCE_S = 10.0  # a node that is lost within so long makes its place wait before the next one
 MOST_WAIT_S = 32.0
-GONE_AFTER_S = 3.0  # a worker that has left the cluster and does not answer for so long has gone
+GONE = "its Dask worker has gone"
+GONE_AFTER_S = 3.0  # how long a worker that has left the cluster may take to answer
 ENDED_WITHIN_S = 60.0  # how long the nodes of an earlier session may take to end
 
 
@@ -154,7 +156,7 @@ class Places:
                 answer = error
             if isinstance(answer, OSError):
                 if place.is_leaving:
-                    place.lose("its Dask worker has gone")
+                    place.lose(GONE)
                 return False
             if isinstance(answer, Exception):
                 self._given_up.add(place.address)
@@ -191,13 +193,15 @@ class Places:
             task.release()
 
     async def _call(self, place: Place) -> None:
+        passing = Exception if place.has_begun else OSError
         try:
             answer = await self._answer(place)
             while answer is not None and place.line.take(answer):
                 answer = await self._answer(place)
-        except OSError:
-            if place.is_leaving:
-                place.lose("its Dask worker has gone")
+        except passing:
+            # The jobs of a worker that is cut off run on. The sweep ends a node that is silent for too long.
+            if place.is_leaving and (not place.has_begun or await self._has_ended(place)):
+                place.lose(GONE)
             await asyncio.sleep(AGAIN_S)
             place.bell.set()
             return
@@ -213,6 +217,13 @@ class Places:
         answers = await asyncio.wait_for(calling, GONE_AFTER_S if place.is_leaving else None)
         answer: Answer | None = answers[place.address]
         return answer
+
+    async def _has_ended(self, place: Place) -> bool:
+        """Whether the scheduler, which reaches all workers, finds that the process of one has ended."""
+        with contextlib.suppress(Exception):  # it may lack podium, or run nothing for clients
+            asking: Any = self._client.run_on_scheduler(has_ended, place.address)
+            return bool(await asyncio.wait_for(asking, GONE_AFTER_S))
+        return False
 
     def _leave(self, place: Place, carrying: "asyncio.Task[None]") -> None:
         """Let another node take a place; later if nodes end at once there."""
