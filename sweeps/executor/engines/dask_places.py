@@ -184,11 +184,17 @@ class Places:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(place.bell.wait(), CALL_EVERY_S)
                 place.bell.clear()
-                if not place.has_begun and task.status == "error":
-                    place.lose(f"it cannot be started: {summary(await task.exception())}")
-                    self._found(place)
-                elif place.line.lost is None:
+                status = task.status
+                if place.line.lost is None:
                     await self._call(place)
+                if status != "pending" and not place.has_begun and place.line.lost is None:
+                    why = (
+                        summary(await task.exception())
+                        if status == "error"
+                        else f"Dask has {status} its task"
+                    )
+                    place.lose(f"it cannot be started: {why}")
+                    self._found(place)
         finally:
             task.release()
 

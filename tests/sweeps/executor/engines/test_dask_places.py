@@ -1,4 +1,4 @@
-"""When the nodes on the workers of a Dask cluster are given up. The client of Dask is a stand-in, which fails as a test says."""
+"""When nodes on the workers of a Dask cluster are given up, and when others are to come. The client of Dask is a stand-in, which fails as a test says."""
 
 import asyncio
 import socket
@@ -24,11 +24,19 @@ class FakeTask:
 
     status = "pending"
 
+    async def exception(self) -> Exception | None:
+        return RuntimeError("no thread is left") if self.status == "error" else None
+
     def add_done_callback(self, done: Callable[[Any], None]) -> None:
         self.done = done
 
     def release(self) -> None:
         """Do nothing."""
+
+    def end(self, status: str) -> None:
+        """Come to an end."""
+        self.status = status
+        self.done(self)
 
 
 class FakeClient:
@@ -81,7 +89,7 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOOK_EVERY_S", "AGAIN_S", "GONE_AFTER_S"):
+    for name in ("LOOK_EVERY_S", "AGAIN_S", "GONE_AFTER_S", "MOST_WAIT_S"):
         monkeypatch.setattr(dask_places, name, 0.01)
 
 
@@ -149,3 +157,32 @@ def test_a_worker_has_ended_when_its_machine_refuses_connections() -> None:
         address = "tcp://{}:{}".format(*server.getsockname())
         assert not asyncio.run(has_ended(address))  # nobody answers, as it hangs
     assert asyncio.run(has_ended(address))
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        ("error", "RuntimeError: no thread is left"),
+        ("cancelled", "Dask has cancelled its task"),
+        ("lost", "Dask has lost its task"),
+        ("finished", "Dask has finished its task"),
+    ],
+)
+def test_a_place_whose_task_ends_before_its_node_has_begun_gets_another_one(status: str, why: str) -> None:
+    async def test() -> None:
+        calls: asyncio.Queue[None] = asyncio.Queue()
+
+        async def unknown() -> None:
+            calls.put_nowait(None)
+
+        client = FakeClient(unknown)
+        async with Watched(client) as watched:
+            await calls.get()
+            client.tasks[0].end(status)
+            place = await watched.found.get()
+            with pytest.raises(NodeLostError, match=f"^it cannot be started: {why}$"):
+                place.line.get()
+            client.answer = idle
+            assert (await watched.found.get()).line.lost is None
+
+    within(test())
