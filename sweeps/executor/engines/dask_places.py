@@ -67,6 +67,7 @@ class Places:
         self._command = command
         self._found = found
         self._topic = f"podium-{uuid4().hex}"
+        self._seen = frozenset[str]()  # the addresses of workers at the last look
         self._taken: dict[str, Place] = {}  # by the address of the worker
         self._given_up = set[str]()  # addresses where no node is wanted any more
         self._nodes: dict[str, Place] = {}
@@ -91,12 +92,8 @@ class Places:
 
     @property
     def is_starting(self) -> bool:
-        """Whether a node that the sweep does not have yet is to come. Any thread may ask."""
-        now = time.monotonic()
-        again = (address for address, at in list(self._not_before.items()) if at > now)
-        return any(
-            not each.is_taken and each.line.lost is None for each in list(self._nodes.values())
-        ) or any(address not in self._given_up for address in again)
+        """Whether a worker that the cluster had at the last look is to have a node that the sweep does not have. Any thread may ask."""
+        return not all(address in self._given_up or self._is_served(address) for address in self._seen)
 
     async def close(self, place: Place, *, for_good: bool) -> None:
         """End a node by force, and leave its place empty if it is `for_good`."""
@@ -115,6 +112,10 @@ class Places:
             with contextlib.suppress(OSError, TimeoutError):
                 await asyncio.wait_for(self._end_all([*self._taken]), AT_ONCE_S)
 
+    def _is_served(self, address: str) -> bool:
+        place = self._taken.get(address)
+        return place is not None and place.is_taken and place.line.lost is None
+
     def _compare(self, workers: Mapping[str, int]) -> None:
         for address, place in list(self._taken.items()):
             if address not in workers and place.line.lost is not None:
@@ -123,6 +124,7 @@ class Places:
                 place.is_leaving = True
                 place.bell.set()
         self._given_up &= workers.keys()
+        self._seen = frozenset(workers)
         now = time.monotonic()
         for address, threads in workers.items():
             if address not in {*self._taken, *self._given_up} and self._not_before.get(address, 0.0) <= now:

@@ -49,6 +49,7 @@ class FakeClient:
         self.loop = SimpleNamespace(add_callback=lambda call: call())
         self.workers = {WORKER: 1}
         self.tasks = list[FakeTask]()
+        self.looks: asyncio.Queue[None] = asyncio.Queue()
         self.refuses = False
         self.answer = answer
 
@@ -56,6 +57,7 @@ class FakeClient:
         self._ring = ring
 
     async def nthreads(self) -> dict[str, int]:
+        self.looks.put_nowait(None)
         return dict(self.workers)
 
     def submit(self, _tend: Any, node: str, *_: Any, **__: Any) -> FakeTask:
@@ -184,5 +186,25 @@ def test_a_place_whose_task_ends_before_its_node_has_begun_gets_another_one(stat
                 place.line.get()
             client.answer = idle
             assert (await watched.found.get()).line.lost is None
+
+    within(test())
+
+
+def test_a_node_is_to_come_from_the_loss_of_the_one_before_until_the_sweep_has_it() -> None:
+    async def test() -> None:
+        client = FakeClient(idle)
+        async with Watched(client) as watched:
+            for _ in range(2):
+                place = await watched.found.get()
+                assert watched.places.is_starting
+                place.is_taken = True
+                assert not watched.places.is_starting
+                place.lose("its process ended with exit code 1")
+                assert watched.places.is_starting
+            client.workers.clear()
+            client.looks = asyncio.Queue()
+            for _ in range(2):  # the first may have begun before
+                await client.looks.get()
+            assert not watched.places.is_starting
 
     within(test())
