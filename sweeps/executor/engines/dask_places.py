@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import operator
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -23,6 +24,7 @@ from sweeps.errors import SweepError
 from sweeps.executor.cluster.engine import NodeCommand, NodeLostError, NodeRefusedError
 from sweeps.executor.engines import dask_worker
 from sweeps.executor.engines.agent import Answer
+from sweeps.executor.engines.backoff import Backoff
 from sweeps.executor.engines.dask_endings import has_ended
 from sweeps.executor.engines.dask_worker import end, end_all, exchange, tend
 from sweeps.executor.engines.line import Line
@@ -31,11 +33,10 @@ from sweeps.executor.failure_text import summary
 LOOK_EVERY_S = 1.0  # how often the cluster is asked for its workers
 CALL_EVERY_S = 15.0  # how often a node is called without a ring; one is lost while the client reconnects
 AGAIN_S = 0.5  # between calls that fail
-AT_ONCE_S = 10.0  # a node that is lost within so long makes its place wait before the next one
-MOST_WAIT_S = 32.0
 GONE = "its Dask worker has gone"
 GONE_AFTER_S = 3.0  # how long a worker that has left the cluster may take to answer
-ENDED_WITHIN_S = 60.0  # how long the nodes of an earlier session may take to end
+END_WITHIN_S = 10.0  # how long the nodes of this one may take
+ENDED_WITHIN_S = 60.0  # ... and those of an earlier one
 
 
 class Place:
@@ -72,8 +73,7 @@ class Places:
         self._given_up = set[str]()  # addresses where no node is wanted any more
         self._nodes: dict[str, Place] = {}
         self._carrying: set[asyncio.Task[None]] = set()
-        self._falls: dict[str, int] = {}  # how many nodes in turn were lost at once, by address
-        self._not_before: dict[str, float] = {}
+        self._backoffs: defaultdict[str, Backoff] = defaultdict(Backoff)  # by address
 
     async def watch(self) -> None:
         """Start nodes where there are workers without one, until cancelled; raise `SweepError` when the cluster has gone."""
@@ -110,7 +110,7 @@ class Places:
             task.cancel()
         if self._client.status == "running":
             with contextlib.suppress(OSError, TimeoutError):
-                await asyncio.wait_for(self._end_all([*self._taken]), AT_ONCE_S)
+                await asyncio.wait_for(self._end_all([*self._taken]), END_WITHIN_S)
 
     def _is_served(self, address: str) -> bool:
         place = self._taken.get(address)
@@ -125,9 +125,8 @@ class Places:
                 place.bell.set()
         self._given_up &= workers.keys()
         self._seen = frozenset(workers)
-        now = time.monotonic()
         for address, threads in workers.items():
-            if address not in {*self._taken, *self._given_up} and self._not_before.get(address, 0.0) <= now:
+            if address not in {*self._taken, *self._given_up} and not self._backoffs[address].left_s:
                 place = self._taken[address] = Place(address, threads)
                 self._nodes[place.node] = place
                 carrying = asyncio.ensure_future(self._carry(place))
@@ -242,13 +241,9 @@ class Places:
             self._found(place)
         place.lose("the sweep has ended" if fault is None else summary(fault))
         del self._nodes[place.node]
-        if self._taken.get(place.address) is not place:
-            return
-        del self._taken[place.address]
-        is_quick = time.monotonic() - place.made_at < AT_ONCE_S
-        falls = self._falls[place.address] = self._falls.get(place.address, 0) + 1 if is_quick else 0
-        wait_s = min(MOST_WAIT_S, 2.0**falls) if falls else 0.0
-        self._not_before[place.address] = time.monotonic() + wait_s
+        if self._taken.get(place.address) is place:
+            del self._taken[place.address]
+            self._backoffs[place.address].note_loss(place.made_at)
 
     async def _workers(self) -> Mapping[str, int] | None:
         """Return the workers of the cluster with their threads; None while the scheduler does not answer."""

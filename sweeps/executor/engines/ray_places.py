@@ -17,6 +17,7 @@ from ray.exceptions import ActorUnavailableError, RayError
 from sweeps.executor.cluster.engine import NodeCommand
 from sweeps.executor.engines import ray_actor
 from sweeps.executor.engines.agent import Answer
+from sweeps.executor.engines.backoff import Backoff
 from sweeps.executor.engines.line import Line
 from sweeps.executor.engines.ray_pipe import Kind, packed
 from sweeps.executor.failure_text import one_line
@@ -26,8 +27,6 @@ LOOK_EVERY_S = 1.0  # how often it is seen whether another actor may be asked fo
 NEVER_RAN = "The actor never ran"  # what Ray says of one that it takes out of a queue
 STARTS_WITHIN_S = 60.0  # how long an actor that has room counts as one that starts
 AGAIN_S = 0.5  # between calls that fail
-AT_ONCE_S = 10.0  # a node that is lost within so long lets the next one wait
-MOST_WAIT_S = 32.0
 CLOSES_WITHIN_S = 25.0  # how long an actor may take to end its process
 ENDED_WITHIN_S = 60.0  # ... if an earlier session has left it
 
@@ -82,8 +81,7 @@ class Places:
         self._count = 0
         self._carrying: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
-        self._falls = 0  # how many nodes in turn were lost at once
-        self._not_before = 0.0
+        self._backoff = Backoff()
         # Room for nodes that are to come: by the number of the node that had it, or below 0, until when it counts.
         self._room: dict[int, float] = {}
         self._told = 0  # how much of it the sweep knows of
@@ -145,7 +143,7 @@ class Places:
 
         So a cluster that grows is asked for more and more.
         """
-        if time.monotonic() < self._not_before:
+        if self._backoff.left_s:
             return False
         held = len(self._places)
         if self._wanted.nodes is not None:
@@ -281,13 +279,10 @@ class Places:
         del self._places[place.number]
         with contextlib.suppress(RayError):
             ray.kill(place.actor)
-        wait_s, now = 0.0, time.monotonic()
         if place.name and not place.is_leaving:
-            self._falls = self._falls + 1 if now - place.made_at < AT_ONCE_S else 0
-            wait_s = min(MOST_WAIT_S, 2.0**self._falls) if self._falls else 0.0
-            self._not_before = max(self._not_before, now + wait_s)
+            self._backoff.note_loss(place.made_at)
             if place.has_room:
-                self._room[place.number] = now + wait_s + STARTS_WITHIN_S
+                self._room[place.number] = time.monotonic() + self._backoff.left_s + STARTS_WITHIN_S
         self._tell_starting()
         self._changed.set()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sweeps.executor.cluster.engine import NodeCommand, NodeLostError
-from sweeps.executor.engines import dask_places
+from sweeps.executor.engines import backoff, dask_places
 from sweeps.executor.engines.agent import Answer
 from sweeps.executor.engines.dask_endings import has_ended
 from sweeps.executor.engines.dask_places import Place, Places
@@ -91,8 +91,9 @@ class Watched:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOOK_EVERY_S", "AGAIN_S", "GONE_AFTER_S", "MOST_WAIT_S"):
+    for name in ("LOOK_EVERY_S", "AGAIN_S", "GONE_AFTER_S"):
         monkeypatch.setattr(dask_places, name, 0.01)
+    monkeypatch.setattr(backoff, "MOST_WAIT_S", 0.01)
 
 
 def within(work: Coroutine[Any, Any, None]) -> None:
