@@ -23,6 +23,7 @@ from sweeps.settings.ray_settings import RaySettings
 
 log = logging.getLogger(__name__)
 
+GO_WITHIN_S = 5.0  # how long the processes of jobs may take to go once they are killed
 CLOSE_WITHIN_S = 30.0  # how long the machine of a node may take to end its process
 END_WITHIN_S = 60.0  # how long a Ray of the sweep's own may take to end
 # Of a Ray of the sweep's own: it reports to nobody, and jobs have the memory that they have without Ray.
@@ -43,7 +44,7 @@ class RayEngine:
 
     def __init__(self, settings: RaySettings, grace_s: float) -> None:
         self._settings = settings
-        self._hold_s = settings.lease_s + grace_s
+        self._hold_s = settings.lease_s + grace_s + GO_WITHIN_S
         self._found: queue.SimpleQueue[_RayNode | SweepError | None] = queue.SimpleQueue()
         self._nodes: dict[int, _RayNode] = {}
         self._starting = 0  # how many are to come

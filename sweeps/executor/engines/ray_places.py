@@ -58,7 +58,8 @@ class Place:
         self.bell = asyncio.Event()  # set when there is something to send
         self.machine: str | None = None  # Ray's id of it, once the node has begun
         self.name = ""
-        self.made_at = self.heard_at = time.monotonic()
+        self.made_at = time.monotonic()
+        self.told_at = self.made_at  # when its node may have heard something last
         self.is_refused = False  # whether its machine can run no node
         self.is_leaving = False  # whether its machine is taken back
         self.has_room = True  # whether its machine is there for another node
@@ -229,13 +230,14 @@ class Places:
                 place.bell.clear()
                 _, first, messages = place.line.call
                 if messages:
+                    place.told_at = time.monotonic()
                     arrived = await self._answer(place.actor.take, first, messages)
+                    place.told_at = time.monotonic()
                     place.line.take(Answer(arrived, (), more=False, ended=None))
 
     async def _fetch(self, place: Place) -> None:
         while place.line.lost is None:
             answer = await self._answer(place.actor.fetch, place.line.call.arrived)
-            place.heard_at = time.monotonic()
             place.line.take(answer)
             for _ in answer.messages:
                 self._tell(packed(Kind.MESSAGE, place.number, place.line.get()))
@@ -261,7 +263,7 @@ class Places:
         place.has_room = place.machine in alive
         if not place.has_room and place.line.lost is None:
             # It may have lost its network only. Then its node notices, which hears nothing.
-            await asyncio.sleep(max(0.0, place.heard_at + self._wanted.hold_s - time.monotonic()))
+            await asyncio.sleep(max(0.0, place.told_at + self._wanted.hold_s - time.monotonic()))
         place.line.lose(f"its actor has gone: {_why(error)}")
 
     async def _leave(self, place: Place) -> None:
