@@ -328,9 +328,10 @@ class Places:
         )
 
     async def _end_one(self, name: str) -> None:
-        with contextlib.suppress(RayError, ValueError, TimeoutError):  # ValueError: it has gone meanwhile
+        with contextlib.suppress(RayError, ValueError):  # ValueError: it has gone meanwhile
             actor = ray.get_actor(name, NAMESPACE)
-            await asyncio.wait_for(_awaited(actor.close.remote()), ENDED_WITHIN_S)
+            with contextlib.suppress(RayError, TimeoutError):  # it hangs, or is cut off
+                await asyncio.wait_for(_awaited(actor.close.remote()), ENDED_WITHIN_S)
             ray.kill(actor)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

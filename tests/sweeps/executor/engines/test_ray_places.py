@@ -39,8 +39,8 @@ class FakeRay(ModuleType):
         self.kill = self.killed.append
         self.actor: Any = None
 
-    def get_actor(self, _name: str, _namespace: str) -> Any:
-        return self.actor
+    def get_actor(self, name: str, _namespace: str) -> Any:
+        raise ValueError(name)
 
     def nodes(self) -> list[dict[str, Any]]:
         return [{"NodeID": each, "Alive": True} for each in self.alive]
@@ -184,3 +184,23 @@ class Held:
     async def __call__(self, seconds: float) -> None:
         self.seconds.put_nowait(seconds)
         await self.over.wait()
+
+
+def test_an_actor_of_an_earlier_session_that_hangs_is_killed(
+    ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test() -> None:
+        hung, ray.actor = FakeActor(), FakeActor()
+        hung.close = Method(hung.never)
+        ray.named = [
+            {"name": "sweep:1:1", "namespace": "podium"},
+            {"name": "other:1:1", "namespace": "podium"},
+        ]
+        monkeypatch.setattr(ray, "get_actor", lambda name, _namespace: {"sweep:1:1": hung}[name])
+        watched = Watched()
+        monkeypatch.setattr(watched.module, "ENDED_WITHIN_S", 0.01)
+        async with watched:
+            await watched.next(Kind.NODE)
+            assert ray.killed == [hung]
+
+    within(test())
