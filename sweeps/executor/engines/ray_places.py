@@ -20,7 +20,7 @@ from sweeps.executor.engines.agent import Answer
 from sweeps.executor.engines.backoff import Backoff
 from sweeps.executor.engines.line import Line
 from sweeps.executor.engines.ray_pipe import Kind, packed
-from sweeps.executor.failure_text import one_line
+from sweeps.executor.failure_text import one_line, summary
 
 NAMESPACE = "podium"
 LOOK_EVERY_S = 1.0  # how often it is seen whether another actor may be asked for
@@ -187,27 +187,29 @@ class Places:
         self._do(self._carry(place))
 
     async def _carry(self, place: Place) -> None:
-        """Run the node of a place until it is lost."""
+        """Run the node of a place until it is lost, whatever Ray raises: through `ray://` also errors of connections."""
         try:
-            try:
-                machine, address, refusal = await self._answer(place.actor.begin)
-                place.name = self._named(address)
-                place.machine = machine
-                self._introduce(place)
-                self._changed.set()
-                if refusal is not None:
-                    place.is_refused = place.is_closed = True
-                    place.line.lose(refusal)
-                    return
-                sending = asyncio.ensure_future(self._send(place))
-                try:
-                    await self._fetch(place)
-                finally:
-                    sending.cancel()
-            except RayError as error:
+            (error,) = await asyncio.gather(self._run(place), return_exceptions=True)
+            if error is not None:
                 await self._lose(place, error)
         finally:
             await self._leave(place)
+
+    async def _run(self, place: Place) -> None:
+        machine, address, refusal = await self._answer(place.actor.begin)
+        place.name = self._named(address)
+        place.machine = machine
+        self._introduce(place)
+        self._changed.set()
+        if refusal is not None:
+            place.is_refused = place.is_closed = True
+            place.line.lose(refusal)
+            return
+        sending = asyncio.ensure_future(self._send(place))
+        try:
+            await self._fetch(place)
+        finally:
+            sending.cancel()
 
     def _named(self, address: str) -> str:
         """Return a name for a node: that of its machine, and a number that no other node there has."""
@@ -224,7 +226,7 @@ class Places:
             self._tell_starting()
 
     async def _send(self, place: Place) -> None:
-        with contextlib.suppress(RayError):  # of an actor that is lost, which is seen elsewhere
+        with contextlib.suppress(Exception):  # of an actor that is lost, which is seen elsewhere
             while True:
                 await place.bell.wait()
                 place.bell.clear()
@@ -238,9 +240,10 @@ class Places:
     async def _fetch(self, place: Place) -> None:
         while place.line.lost is None:
             answer = await self._answer(place.actor.fetch, place.line.call.arrived)
-            place.line.take(answer)
-            for _ in answer.messages:
-                self._tell(packed(Kind.MESSAGE, place.number, place.line.get()))
+            if place.line.lost is None:  # it may have been closed meanwhile
+                place.line.take(answer)
+                for _ in answer.messages:
+                    self._tell(packed(Kind.MESSAGE, place.number, place.line.get()))
 
     async def _answer(self, method: Any, *arguments: Any) -> Any:
         """Call an actor; again, as the calls can be repeated, while it cannot be reached. Raise RayError once it is lost."""
@@ -250,7 +253,7 @@ class Places:
             except ActorUnavailableError:
                 await asyncio.sleep(AGAIN_S)
 
-    async def _lose(self, place: Place, error: RayError) -> None:
+    async def _lose(self, place: Place, error: BaseException) -> None:
         """Note why an actor is lost, and not before the jobs of its node have ended."""
         if place.machine is None and NEVER_RAN in str(error):
             return  # its machine is taken back, or was lost, before it had begun
@@ -259,12 +262,16 @@ class Places:
             self._introduce(place)
             place.line.lose(f"its actor cannot be started: {_why(error)}")
             return
-        alive = {each["NodeID"] for each in await asyncio.to_thread(ray.nodes) if each["Alive"]}
-        place.has_room = place.machine in alive
+        place.has_room = False
+        with contextlib.suppress(Exception):  # Ray may not answer at all
+            machines = await asyncio.to_thread(ray.nodes)
+            place.has_room = any(each["NodeID"] == place.machine and each["Alive"] for each in machines)
         if not place.has_room and place.line.lost is None:
             # It may have lost its network only. Then its node notices, which hears nothing.
             await asyncio.sleep(max(0.0, place.told_at + self._wanted.hold_s - time.monotonic()))
-        place.line.lose(f"its actor has gone: {_why(error)}")
+        place.line.lose(
+            f"its actor {'has gone' if isinstance(error, RayError) else 'cannot be reached'}: {_why(error)}"
+        )
 
     async def _leave(self, place: Place) -> None:
         """Let another node take the room, unless none is to; later if nodes end at once."""
@@ -279,7 +286,7 @@ class Places:
 
     def _let_go(self, place: Place) -> None:
         del self._places[place.number]
-        with contextlib.suppress(RayError):
+        with contextlib.suppress(Exception):
             ray.kill(place.actor)
         if place.name and not place.is_leaving:
             self._backoff.note_loss(place.made_at)
@@ -301,18 +308,17 @@ class Places:
                     self._do(self._send_off(place))
 
     async def _send_off(self, place: Place) -> None:
-        with contextlib.suppress(RayError):  # of an actor that is lost, which is seen elsewhere
+        with contextlib.suppress(Exception):  # of an actor that is lost, which is seen elsewhere
             await self._answer(place.actor.leave)
 
     async def _close(self, place: Place) -> None:
         place.line.lose("it was closed")
-        try:
-            await asyncio.wait_for(self._answer(place.actor.close), CLOSES_WITHIN_S)
-        except TimeoutError:
-            if not place.is_closed:
-                ray.kill(place.actor)  # it hangs, or its machine is cut off
-        except RayError:
-            pass
+        with contextlib.suppress(Exception):  # it has gone, or Ray has
+            try:
+                await asyncio.wait_for(self._answer(place.actor.close), CLOSES_WITHIN_S)
+            except TimeoutError:
+                if not place.is_closed:
+                    ray.kill(place.actor)  # it hangs, or its machine is cut off
         self._tell(packed(Kind.CLOSED, place.number))
 
     async def _end_earlier(self) -> None:
@@ -354,7 +360,9 @@ def _taken_back() -> Collection[str]:
     return draining
 
 
-def _why(error: RayError) -> str:
-    """Return the first line of an error of Ray's that says something of its own."""
+def _why(error: BaseException) -> str:
+    """Return an error as one line: of Ray's own errors the last one, which says what is special."""
+    if not isinstance(error, RayError):
+        return summary(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return one_line(lines[-1] if lines else type(error).__name__)

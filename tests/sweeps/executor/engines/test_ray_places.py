@@ -1,6 +1,7 @@
 """How the actors of nodes are given up. Ray is a stand-in here, whose actors do what a test says."""
 
 import asyncio
+import gc
 import importlib
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -202,5 +203,46 @@ def test_an_actor_of_an_earlier_session_that_hangs_is_killed(
         async with watched:
             await watched.next(Kind.NODE)
             assert ray.killed == [hung]
+
+    within(test())
+
+
+def test_a_node_that_cannot_be_reached_is_lost_with_the_reason_whatever_is_raised(ray: FakeRay) -> None:
+    async def test() -> None:
+        actor = ray.actor = FakeActor()
+
+        async def fetch(_arrived: int) -> Answer:
+            raise ConnectionError("the channel is closed")
+
+        actor.fetch = Method(fetch)
+        async with Watched() as watched:
+            told = await watched.next(Kind.LOST)
+            assert told.text == "its actor cannot be reached: ConnectionError: the channel is closed"
+
+    within(test())
+
+
+def test_a_message_that_comes_while_its_node_is_closed_goes_nowhere(ray: FakeRay) -> None:
+    async def test() -> None:
+        actor = ray.actor = FakeActor()
+        fetching, closing = asyncio.Event(), asyncio.Event()
+
+        async def fetch(_arrived: int) -> Answer:
+            fetching.set()
+            await closing.wait()
+            return Answer(0, (b"too late",), more=False, ended=None)
+
+        async def close() -> None:
+            closing.set()
+
+        actor.fetch, actor.close = Method(fetch), Method(close)
+        async with Watched() as watched:
+            node = (await watched.next(Kind.NODE)).node
+            await fetching.wait()
+            watched.places.close(node, for_good=False)
+            told = await watched.next(Kind.MESSAGE, Kind.LOST)
+            assert (told.kind, told.text) == (Kind.LOST, "it was closed")
+        gc.collect()
+        assert watched.faults == []
 
     within(test())
