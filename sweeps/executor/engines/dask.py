@@ -85,10 +85,9 @@ class DaskEngine:
             if self._watching is not None:
                 self._watching.cancel()
             if self._connecting.exception() is None:
-                connection = self._connecting.result()
-                if self._places is not None:
-                    _wait(connection.run(self._places.end()))
-                connection.close()
+                with contextlib.closing(self._connecting.result()) as connection:
+                    if self._places is not None:
+                        _wait(connection.run(self._places.end()))
 
     def close_node(self, place: "Place", *, for_good: bool) -> None:
         """End a node by force; see `Node`."""

@@ -35,23 +35,18 @@ def connect(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Con
         client = _client(settings.address)
         return Connection(client, client.close)
     cluster = started(settings, allowed)
-    with contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as opened:  # which closes the cluster whatever the client raises
         opened.callback(cluster.close)
         if settings.scale is not None:
             cluster.scale(settings.scale)
         client = _client(cluster)
-        opened.pop_all()
-    ending = threading.Event()
-    keeping = threading.Thread(target=_keep_scaled, args=(cluster, settings.scale, ending), daemon=True)
-    keeping.start()
-
-    def close() -> None:
-        ending.set()
-        keeping.join(SCALE_EVERY_S)
-        client.close()
-        cluster.close()
-
-    return Connection(client, close)
+        opened.callback(client.close)
+        ending = threading.Event()
+        keeping = threading.Thread(target=_keep_scaled, args=(cluster, settings.scale, ending), daemon=True)
+        keeping.start()
+        opened.callback(keeping.join, SCALE_EVERY_S)
+        opened.callback(ending.set)
+        return Connection(client, opened.pop_all().close)
 
 
 def _keep_scaled(cluster: Any, workers: int | None, ending: threading.Event) -> None:
