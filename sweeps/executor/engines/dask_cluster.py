@@ -11,8 +11,12 @@ from typing import Any
 from distributed import Client, LocalCluster
 
 from sweeps.executor.engines.dask import Connection
+from sweeps.executor.failure_text import summary
 from sweeps.plan.hydra_versions import build
 from sweeps.settings.dask_settings import DaskSettings
+from tracking.values.units import counted
+
+log = logging.getLogger(__name__)
 
 TALKING = ("distributed", "asyncssh")  # loggers that tell of each connection
 
@@ -28,9 +32,9 @@ def connect(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Con
     Call it in a thread of its own: it changes which signals the thread takes.
     """
     _leave_interrupts_to_the_sweep()
-    for log in map(logging.getLogger, TALKING):
-        if not log.isEnabledFor(logging.DEBUG):
-            log.setLevel(logging.WARNING)  # or the sweep's own lines drown
+    for each in map(logging.getLogger, TALKING):
+        if not each.isEnabledFor(logging.DEBUG):
+            each.setLevel(logging.WARNING)  # or the sweep's own lines drown
     if settings.address is not None:
         client = _client(settings.address)
         return Connection(client, client.close)
@@ -50,9 +54,18 @@ def connect(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Con
 
 
 def _keep_scaled(cluster: Any, workers: int | None, ending: threading.Event) -> None:
-    """Replace workers that end: a cluster starts none by itself when the time of a batch job is over."""
+    """Replace workers that end: a cluster starts none by itself when the time of a batch job is over.
+
+    What the cluster raises is said once, and may pass.
+    """
+    said = ""
     while workers is not None and not ending.wait(SCALE_EVERY_S):
-        cluster.scale(workers)
+        try:
+            cluster.scale(workers)
+        except Exception as error:  # noqa: BLE001 - the class of the cluster may be anybody's
+            if (why := summary(error)) != said:
+                log.warning("the cluster cannot be kept at %s now: %s", counted(workers, "worker"), why)
+            said = why
 
 
 def _leave_interrupts_to_the_sweep() -> None:

@@ -17,7 +17,7 @@ SETTINGS = DaskSettings(None, {"_target_": "some.Cluster"}, 1, 30.0, None)
 
 
 class FakeCluster:
-    """A cluster; the second time that it is scaled it fails."""
+    """A cluster that fails the second and the third time that it is scaled."""
 
     def __init__(self) -> None:
         self.is_closed = False
@@ -26,9 +26,9 @@ class FakeCluster:
 
     def scale(self, workers: int) -> None:
         self.scaled.append(workers)
-        if len(self.scaled) == 2:
+        if len(self.scaled) in {2, 3}:
             raise RuntimeError("Slurm is temporarily unable to accept jobs")
-        if len(self.scaled) == 3:
+        if len(self.scaled) == 4:
             self.is_kept.set()
 
     def close(self) -> None:
@@ -80,3 +80,16 @@ def test_a_connection_is_closed_also_when_its_nodes_cannot_be_ended() -> None:
         assert await iterating == []
 
     asyncio.run(asyncio.wait_for(test(), PATIENCE_S))
+
+
+def test_a_cluster_is_kept_at_its_size_though_it_cannot_be_scaled_for_a_while(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dask_cluster, "SCALE_EVERY_S", 0.01)
+    connection = connect(SETTINGS)
+    assert cluster.is_kept.wait(PATIENCE_S)
+    with pytest.raises(TimeoutError):
+        connection.close()
+    assert caplog.messages == [
+        "the cluster cannot be kept at 1 worker now: RuntimeError: Slurm is temporarily unable to accept jobs"
+    ]
