@@ -1,18 +1,19 @@
 """The executor of podium's launchers: on this machine, or on the nodes of the engine that the settings name."""
 
 import contextlib
-import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hydra.errors import InstantiationException
+
 from sweeps.executor.cluster.engine import Engine
 from sweeps.executor.contract import Executor
 from sweeps.executor.local.executor import LocalExecutor
 from sweeps.executor.local.program import Common
-from sweeps.plan.hydra_versions import allowed_targets
+from sweeps.plan.hydra_versions import allowed_targets, build
 from sweeps.settings.dask_settings import DaskSettings
 from sweeps.settings.launcher_settings import LauncherSettings
 from sweeps.settings.ray_settings import RaySettings
@@ -57,17 +58,18 @@ def _on_dask(on: DaskSettings, allowed: Sequence[str] | None) -> Engine:
     from sweeps.executor.engines.dask import DaskEngine
 
     if on.cluster is not None:
-        _import(on.cluster["_target_"])
+        _import(on.cluster["_target_"], allowed)
     return DaskEngine(partial(_connected, on, allowed), on.named)
 
 
-def _import(dotted: str) -> None:
+def _import(target: str, allowed: Sequence[str] | None) -> None:
     """Import what has the class of a cluster, in this thread: dask_jobqueue takes SIGINT as it is imported, which only the main one can.
 
-    One that cannot be imported is left to the thread that makes the cluster, whose message names it.
+    One that cannot be imported, or that the app lets no config name, is left to the thread that makes the cluster, whose message
+    names it.
     """
-    with handlers_kept(), contextlib.suppress(ImportError):
-        importlib.import_module(dotted.rpartition(".")[0])
+    with handlers_kept(), contextlib.suppress(InstantiationException):
+        build({"_target_": target, "_partial_": True}, allowed)  # which calls nothing
 
 
 def _connected(settings: DaskSettings, allowed: Sequence[str] | None) -> "Connection":
