@@ -30,6 +30,7 @@ END_WITHIN_S = 60.0  # how long a Ray of the sweep's own may take to end
 OWN_VARIABLES = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_memory_monitor_refresh_ms": "0"}
 MODE = "RAY_AUTH_MODE"
 LAST_LINES = 20  # of what the process that speaks to Ray writes: why it has ended is among them
+LONGEST = 10_000  # bytes of such a line that are kept together
 CODE = "import sys; sys.path[:] = [*filter(None, sys.path), {own!r}]; from sweeps.executor.engines import ray_driver; ray_driver.main()"
 
 
@@ -48,8 +49,8 @@ class RayEngine:
         self._found: queue.SimpleQueue[_RayNode | SweepError | None] = queue.SimpleQueue()
         self._nodes: dict[int, _RayNode] = {}
         self._starting = 0  # how many are to come
-        self._lock = threading.Lock()  # held while a message is written, and while all is closed
         self._is_closed = False
+        self._to_tell: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         # Its folder is where Ray's workers look for podium if they have none.
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter
@@ -57,15 +58,15 @@ class RayEngine:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            bufsize=0,
             cwd=OWN,
             env={**os.environ, **_variables(settings)},
             start_new_session=True,  # Ctrl-C is for the sweep's process alone
         )
         self._keeping = threading.Thread(target=self._keep, name="podium-ray-stderr", daemon=True)
         self._hearing = threading.Thread(target=self._hear, name="podium-ray", daemon=True)
-        self._keeping.start()
-        self._hearing.start()
+        self._writing = threading.Thread(target=self._write, name="podium-to-ray", daemon=True)
+        for each in (self._keeping, self._hearing, self._writing):
+            each.start()
         self.tell(packed(Kind.CONNECT, body={"address": settings.address, "request": settings.request}))
 
     def nodes(self, command: NodeCommand) -> Iterator["_RayNode"]:
@@ -93,32 +94,28 @@ class RayEngine:
 
     def close(self) -> None:
         """End the iteration, all nodes, and the Ray that this engine has started; see `Engine`."""
+        self._is_closed = True
         self._found.put(None)
-        with self._lock:
-            if self._is_closed:
-                return
-            self._is_closed = True
-            if self._process.stdin is not None:
-                with contextlib.suppress(OSError):
-                    self._process.stdin.close()
+        self._to_tell.put(None)
         try:
             self._process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired:  # it may be frozen: nothing here waits for it without a limit
             self._process.kill()
-            self._process.wait()
-        self._hearing.join()
-        self._keeping.join(5.0)
+        for each in (self._writing, self._hearing, self._keeping):
+            each.join(GO_WITHIN_S)
 
     def tell(self, message: bytes) -> bool:
-        """Tell something to the process that speaks to Ray; return False if it has gone."""
-        with self._lock:
-            if self._is_closed or self._process.stdin is None:
-                return False
-            try:
-                write_frame(self._process.stdin.fileno(), message)
-            except OSError:
-                return False
-        return True
+        """Tell something to the process that speaks to Ray, without waiting; return False if it has gone."""
+        self._to_tell.put(message)
+        return not self._is_closed and self._process.poll() is None
+
+    def _write(self) -> None:
+        """Write what that process is told; the end of it ends the process."""
+        if self._process.stdin is None:
+            return
+        with contextlib.suppress(OSError), self._process.stdin as sink:  # OSError: it has gone
+            for message in iter(self._to_tell.get, None):
+                write_frame(sink.fileno(), message)
 
     def _hear(self) -> None:
         """Take what that process tells, until it has ended; then all nodes are lost."""
@@ -157,7 +154,7 @@ class RayEngine:
         """Keep the last lines that the process writes, which are Ray's."""
         if self._process.stderr is not None:
             with self._process.stderr as lines:
-                for line in lines:
+                while line := lines.readline(LONGEST):
                     self._last.append(line.decode(errors="replace"))
 
     def _last_words(self) -> str:
