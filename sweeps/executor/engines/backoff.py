@@ -7,7 +7,11 @@ MOST_WAIT_S = 32.0
 
 
 class Backoff:
-    """The wait before the next node: none after a node that lasted, twice as long after each further one that was lost at once."""
+    """The wait before the next node of a place.
+
+    There is none after a node that lasted. After each further one in turn that was lost at once it is twice as long, up to a
+    limit: a machine on which no node can start is not kept busy with that.
+    """
 
     def __init__(self) -> None:
         self._falls = 0  # how many nodes in turn were lost at once
