@@ -183,7 +183,10 @@ class Places:
         try:
             while place.line.lost is None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(place.bell.wait(), CALL_EVERY_S)
+                    async with asyncio.timeout(
+                        CALL_EVERY_S
+                    ):  # `wait_for` of Python 3.11 may lose a cancellation
+                        await place.bell.wait()
                 place.bell.clear()
                 status = task.status
                 if place.line.lost is None:
@@ -220,8 +223,9 @@ class Places:
 
     async def _answer(self, place: Place) -> Answer | None:
         """Call a node; raise OSError, for a worker that has left the cluster soon, when nobody answers."""
-        calling = self._client.run(exchange, place.node, *place.line.call, workers=[place.address])
-        answers = await asyncio.wait_for(calling, GONE_AFTER_S if place.is_leaving else None)
+        calling: Any = self._client.run(exchange, place.node, *place.line.call, workers=[place.address])
+        async with asyncio.timeout(GONE_AFTER_S if place.is_leaving else None):
+            answers = await calling
         answer: Answer | None = answers[place.address]
         return answer
 

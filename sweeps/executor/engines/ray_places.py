@@ -107,7 +107,8 @@ class Places:
             await self._let_leave()
             self._changed.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_EVERY_S)
+                async with asyncio.timeout(LOOK_EVERY_S):  # `wait_for` of Python 3.11 may lose a cancellation
+                    await self._changed.wait()
 
     def send(self, number: int, message: bytes) -> None:
         """Send a message to a node; one to a lost node goes nowhere."""

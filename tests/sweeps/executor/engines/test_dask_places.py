@@ -209,3 +209,20 @@ def test_a_node_is_to_come_from_the_loss_of_the_one_before_until_the_sweep_has_i
             assert not watched.places.is_starting
 
     within(test())
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_no_node_is_called_after_the_end_whatever_happens_just_before(turns: int) -> None:
+    async def test() -> None:
+        before = asyncio.all_tasks()
+        async with Watched(FakeClient(idle)) as watched:
+            place = await watched.found.get()
+            await asyncio.sleep(0.01)
+            place.bell.set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+
+    within(test())

@@ -113,13 +113,11 @@ class Watched:
         self.loop.set_exception_handler(lambda _loop, context: self.faults.append(context))
         wanted = self.module.Wanted(NodeCommand("sweep"), {"CPU": 1.0}, 1, 1, {}, self.hold_s)
         self.places = self.module.Places(wanted, lambda message: self.told.put_nowait(unpacked(message)))
-        self._watching = asyncio.ensure_future(self.places.watch())
+        self.watching = asyncio.ensure_future(self.places.watch())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        while not self._watching.done():  # Python 3.11 may lose one
-            self._watching.cancel()
-            await asyncio.sleep(0)
+        self.watching.cancel()
         await self.places.end()
 
     async def next(self, *kinds: Kind) -> Told:
@@ -244,5 +242,24 @@ def test_a_message_that_comes_while_its_node_is_closed_goes_nowhere(ray: FakeRay
             assert (told.kind, told.text) == (Kind.LOST, "it was closed")
         gc.collect()
         assert watched.faults == []
+
+    within(test())
+
+
+@pytest.mark.parametrize("turns", range(5))
+def test_no_actor_is_asked_for_after_the_end_whatever_happens_just_before(ray: FakeRay, turns: int) -> None:
+    async def test() -> None:
+        ray.actor = FakeActor()
+        async with Watched() as watched:
+            await watched.next(Kind.NODE)
+            changed = watched.places._changed
+            while not changed._waiters:
+                await asyncio.sleep(0.001)
+            changed.set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            watched.watching.cancel()
+            await asyncio.wait([watched.watching], timeout=PATIENCE_S / 4)
+            assert watched.watching.cancelled()
 
     within(test())
