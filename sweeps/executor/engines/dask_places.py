@@ -53,6 +53,14 @@ class Place:
         self.has_begun = False
         self.is_taken = False  # whether the sweep has it
         self.is_leaving = False  # whether the cluster has dropped its worker, which may still stop its jobs
+        self.limit: asyncio.Timeout | None = None  # of the call in progress
+
+    def leave(self) -> None:
+        """Note that the cluster has dropped the worker, and have it called; it may take `GONE_AFTER_S` for each answer from now on."""
+        if not self.is_leaving and self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time() + GONE_AFTER_S)
+        self.is_leaving = True
+        self.bell.set()
 
     def lose(self, why: str, error: type[NodeLostError] = NodeLostError) -> None:
         """Let nobody wait for the node any more."""
@@ -121,8 +129,7 @@ class Places:
             if address not in workers and place.line.lost is not None:
                 del self._taken[address]
             elif address not in workers:
-                place.is_leaving = True
-                place.bell.set()
+                place.leave()
         self._given_up &= workers.keys()
         self._seen = frozenset(workers)
         for address, threads in workers.items():
@@ -224,8 +231,11 @@ class Places:
     async def _answer(self, place: Place) -> Answer | None:
         """Call a node; raise OSError, for a worker that has left the cluster soon, when nobody answers."""
         calling: Any = self._client.run(exchange, place.node, *place.line.call, workers=[place.address])
-        async with asyncio.timeout(GONE_AFTER_S if place.is_leaving else None):
-            answers = await calling
+        try:
+            async with asyncio.timeout(GONE_AFTER_S if place.is_leaving else None) as place.limit:
+                answers = await calling
+        finally:
+            place.limit = None
         answer: Answer | None = answers[place.address]
         return answer
 

@@ -132,6 +132,28 @@ def test_a_node_on_a_worker_that_is_cut_off_is_kept_until_the_worker_has_ended()
     within(test())
 
 
+def test_a_call_that_waits_as_the_worker_is_killed_does_not_hide_that() -> None:
+    async def test() -> None:
+        called = asyncio.Event()
+
+        async def silent() -> Answer:
+            called.set()
+            return await asyncio.Event().wait() and IDLE
+
+        client = FakeClient(idle)
+        async with Watched(client) as watched:
+            place = await watched.found.get()
+            client.answer = silent
+            place.bell.set()
+            await called.wait()
+            client.refuses = True
+            client.workers.clear()
+            with pytest.raises(NodeLostError, match=r"^its Dask worker has gone$"):
+                await asyncio.to_thread(place.line.get)
+
+    within(test())
+
+
 def test_a_node_that_runs_is_kept_whatever_a_call_of_it_raises() -> None:
     async def test() -> None:
         answers: list[Answer | Exception] = [
