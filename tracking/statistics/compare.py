@@ -17,6 +17,7 @@ from tracking.statistics.tails import STEPS
 
 Array = np.ndarray[Any, Any]
 _MOST_UNDEFINED = 0.05  # share of the draws
+_CLOCK_S = 1e-9
 
 
 def compare(
@@ -76,8 +77,9 @@ def compare_timings(
 ) -> Difference:
     """Return how much faster the challenger is at this quantile of its times, in seconds or in shares of the champion's.
 
-    The times must be taken in turns, so that the i-th of both belong together; they are drawn together. Raise
-    InvalidValueError for fewer than two times, and for times that are not positive.
+    The times must be taken in turns, so that the i-th of both belong together; they are drawn together. The error is at least
+    a nanosecond, to which clocks tell times: of short ones all draws may be the same. Raise InvalidValueError for fewer than
+    two times, and for times that are not positive.
     """
     ours, theirs = np.asarray(challenger_s, dtype=np.float64), np.asarray(champion_s, dtype=np.float64)
     if ours.ndim != 1 or ours.shape != theirs.shape or len(ours) < 2:
@@ -113,6 +115,7 @@ def compare_timings(
         float(gains(values)),
         found,
         freedom=max(1.0, beyond - 1),
+        least=_CLOCK_S / float(values[1] if relative else 1.0),
     )
 
 

@@ -332,6 +332,14 @@ def test_times_are_compared_by_a_quantile_in_shares_of_the_champions() -> None:
     assert seconds.measure == "latency_p50"
 
 
+@pytest.mark.parametrize("relative", [False, True])
+def test_times_that_a_clock_does_not_tell_apart_are_as_good_as_equal(*, relative: bool) -> None:
+    found = compare_timings(np.full(1000, 321e-9), np.full(1000, 321e-9), relative=relative)
+    assert found.gain == 0
+    assert found.p_value() > 0.4
+    assert found.p_value(-0.1) < 0.001  # 0.1 s slower, or a tenth
+
+
 def test_few_times_are_no_proof_and_wrong_ones_are_refused() -> None:
     assert not compare_timings([0.001, 0.0011, 0.0012], [0.002, 0.0021, 0.0022]).lower(0.0076) > 0
     with pytest.raises(InvalidValueError, match="as many of both are needed, at least 2"):
