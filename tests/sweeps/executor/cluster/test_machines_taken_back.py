@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,20 +39,27 @@ def task(config: DictConfig) -> int:
 @pytest.mark.parametrize("does", ["end by SIGTERM", "exit on SIGTERM"])
 def test_a_job_whose_machine_is_taken_back_goes_on_and_keeps_its_retry(tmp_path: Path, does: str) -> None:
     app = replace(App.made_in(tmp_path), task_function=task)
-    engine, events = ProcessEngine(Place("only")), list[Event]()
+    engine, events, taking = ProcessEngine(Place("only")), list[Event](), list[Future[None]]()
     settings = LauncherSettings(1, 1, (), grace_s=60.0, sets_threads=True, retries=1)
+
+    def take_back(pid: int) -> None:
+        assert await_file(tmp_path / "waits")
+        (node,) = psutil.Process(engine.running[0].pid).children()
+        job = psutil.Process(pid)
+        job.terminate()
+        job.wait(PATIENCE_S)
+        node.terminate()
 
     def listen(event: Event) -> None:
         events.append(event)
         if event.kind is EventKind.STARTED and event.data["attempt"] == 1:
-            assert await_file(tmp_path / "waits")
-            (node,) = psutil.Process(engine.running[0].pid).children()
-            job = psutil.Process(event.data["pid"])
-            job.terminate()
-            job.wait(PATIENCE_S)
-            node.terminate()
+            taking.append(
+                thread.submit(take_back, event.data["pid"])
+            )  # meanwhile the job may ask for something
 
-    (outcome,) = ClusterExecutor(engine, settings, app.common, app.folder).run(app.jobs(does), listen)
+    with ThreadPoolExecutor() as thread:
+        (outcome,) = ClusterExecutor(engine, settings, app.common, app.folder).run(app.jobs(does), listen)
+    taking[0].result()
     assert [event.data["error"] for event in events if event.kind is EventKind.RETRY] == [
         "its node only left",
         "the process ended without reporting a result (exit code 4)",

@@ -72,7 +72,7 @@ def test_a_connection_is_closed_also_when_its_nodes_cannot_be_ended() -> None:
             status="running", loop=loop, subscribe_topic=lambda *_: None, nthreads=nthreads, run=run
         )
         engine = DaskEngine(lambda: Connection(client, closed.set))
-        iterating = asyncio.ensure_future(asyncio.to_thread(list, engine.nodes(NodeCommand("sweep"))))
+        iterating = asyncio.ensure_future(asyncio.to_thread(list, engine.nodes(NodeCommand("sweep", ()))))
         await begun.wait()
         with pytest.raises(RuntimeError, match="the client is broken"):
             await asyncio.to_thread(engine.close)

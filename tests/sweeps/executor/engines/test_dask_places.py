@@ -78,7 +78,7 @@ class Watched:
 
     def __init__(self, client: FakeClient) -> None:
         self.found: asyncio.Queue[Place] = asyncio.Queue()
-        self.places = Places(client, NodeCommand("sweep"), self.found.put_nowait)  # type: ignore[arg-type]
+        self.places = Places(client, NodeCommand("sweep", ()), self.found.put_nowait)  # type: ignore[arg-type]
 
     async def __aenter__(self) -> "Watched":
         self._watching = asyncio.ensure_future(self.places.watch())

@@ -111,7 +111,7 @@ class Watched:
         self.loop = asyncio.get_running_loop()
         self.faults = list[Any]()
         self.loop.set_exception_handler(lambda _loop, context: self.faults.append(context))
-        wanted = self.module.Wanted(NodeCommand("sweep"), {"CPU": 1.0}, 1, 1, {}, self.hold_s)
+        wanted = self.module.Wanted(NodeCommand("sweep", ()), {"CPU": 1.0}, 1, 1, {}, self.hold_s)
         self.places = self.module.Places(wanted, lambda message: self.told.put_nowait(unpacked(message)))
         self.watching = asyncio.ensure_future(self.places.watch())
         return self

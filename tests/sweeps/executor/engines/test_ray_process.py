@@ -43,7 +43,7 @@ def test_what_the_process_writes_is_read_in_large_pieces(monkeypatch: pytest.Mon
     engine = engine_that_runs(TALKING.format(line=b"y" * 99 + b"\n", count=10_000), monkeypatch)
     before = count_of_reads()
     with pytest.raises(SweepError, match="Ray cannot be used: no Ray here"):
-        next(engine.nodes(NodeCommand("sweep")))
+        next(engine.nodes(NodeCommand("sweep", ())))
     assert count_of_reads() - before < 100_000  # for a million bytes
     engine.close()
 
@@ -51,7 +51,7 @@ def test_what_the_process_writes_is_read_in_large_pieces(monkeypatch: pytest.Mon
 def test_a_line_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_that_runs(TALKING.format(line=b"y", count=1_000_000), monkeypatch)
     with pytest.raises(SweepError, match="Ray cannot be used"):
-        next(engine.nodes(NodeCommand("sweep")))
+        next(engine.nodes(NodeCommand("sweep", ())))
     engine.close()
     assert sum(map(len, engine._last)) < 1_000_000
 
