@@ -8,6 +8,7 @@ import psutil
 import pytest
 from swept_nodes import Sweep, at_first_run, handled
 
+from sweeps.executor.cluster.dealing import Dealing
 from sweeps.executor.conformance_app import await_file
 from sweeps.executor.engines.processes import Place
 from sweeps.jobs import Event, EventKind, JobStatus, Reason
@@ -58,15 +59,21 @@ def test_a_job_of_a_node_that_is_sent_away_goes_on_elsewhere(tmp_path: Path, who
     assert [event.data["error"] for event in sweep.of(EventKind.RETRY)] == ["its node only left"]
 
 
-def test_a_sweep_that_is_stopped_while_a_node_leaves_ends_its_jobs_gently(tmp_path: Path) -> None:
-    sweep = Sweep(tmp_path, Place("only"))
+def test_a_sweep_that_is_stopped_while_a_node_leaves_ends_its_jobs_gently(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep, stop = Sweep(tmp_path, Place("only")), Dealing.stop
 
     def end(event: Event) -> None:
         sweep.node_of(event).terminate()
         await_file(tmp_path / "ending")
         sweep.executor.stop()
+
+    def stop_and_go(dealing: Dealing) -> None:
+        stop(dealing)  # in a thread of its own, a while after the executor was told
         (tmp_path / "go").touch()
 
+    monkeypatch.setattr(Dealing, "stop", stop_and_go)
     (outcome,) = sweep.run("end slowly", told=at_first_run(end, sweep)).values()
     assert (outcome.status, outcome.reason) == (JobStatus.KILLED, Reason.STOPPED)
     assert (tmp_path / "ended gently").exists()
