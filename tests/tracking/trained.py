@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tracking import ExperimentTracker, RunRecord
+from tracking.integrations.training import Training
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = {"sweep": "first", "job": 0, "key": "k", "config_hash": "h"}
@@ -43,3 +44,22 @@ def run_script(
         text=True,
         timeout=280,
     )
+
+
+def recorded(tracker: ExperimentTracker) -> list[RunRecord]:
+    """Return the runs of a store."""
+    return list(tracker.records())
+
+
+def train(training: Training, losses: tuple[float, ...] = (1.0, 0.5)) -> None:
+    """Train for an epoch per loss."""
+    training.begin({"lr": 0.1})
+    for step, loss in enumerate(losses):
+        training.log({"loss": loss}, step)
+    training.end()
+
+
+class Fitted:
+    """A search that was fitted, as far as `log_search` looks at it."""
+
+    cv_results_ = {"params": [{"C": 1}], "mean_test_score": [0.5]}  # noqa: RUF012 - as searches have it

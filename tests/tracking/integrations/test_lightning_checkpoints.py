@@ -1,7 +1,5 @@
 """Each checkpoint of a Lightning training has a place of its own among the artifacts."""
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +7,8 @@ import pytest
 
 pl = pytest.importorskip("lightning.pytorch")
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns of the machine, and of itself
-
-
-@pytest.fixture(autouse=True)
-def default_sigterm() -> Iterator[None]:
-    """Lightning puts back the handlers that it has found when a training ends, also that of a run that has ended by then."""
-    yield
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+# Lightning warns of the machine, and of itself
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("default_sigterm")]
 
 
 def saving(folder: Path, name: str, every: int) -> Any:

@@ -1,7 +1,5 @@
 """A run of Lightning's logger ends with its training; without a Trainer, which tells of the end, when the next begins."""
 
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,8 @@ from tracking.integrations.training import Training
 
 pl = pytest.importorskip("lightning.pytorch")
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns of the machine, and of itself
-
-
-@pytest.fixture(autouse=True)
-def default_sigterm() -> Iterator[None]:
-    """Lightning puts back the handlers that it has found when a training ends, also that of a run that has ended by then."""
-    yield
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+# Lightning warns of the machine, and of itself
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("default_sigterm")]
 
 
 def logger(experiment: str, base: Path) -> Any:

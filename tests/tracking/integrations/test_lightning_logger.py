@@ -4,7 +4,6 @@ import copy
 import functools
 import math
 import pickle
-import signal
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,8 @@ from trained import JOB, only, points
 from tracking import ExperimentTracker, InvalidValueError, job_context
 from tracking.process.job_gate import Gate, Verdict
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # Lightning warns of the machine, and of itself
+# Lightning warns of the machine, and of itself
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("default_sigterm")]
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +86,6 @@ def logger(lightning: Any, base: Path) -> Any:
     from tracking.integrations.lightning import TrackingLogger
 
     return functools.partial(TrackingLogger, "lines", store=base)
-
-
-@pytest.fixture(autouse=True)
-def default_sigterm() -> Iterator[None]:
-    """Lightning puts back the handlers that it has found when a training ends, also that of a run that has ended by then."""
-    yield
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture

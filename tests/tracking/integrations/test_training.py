@@ -1,43 +1,24 @@
 """The run of a training is opened when it begins, and ends as it did."""
 
 import copy
-import importlib
-import os
-import re
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import nullcontext
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from trained import Fitted, recorded, train
 
 from tracking import ExperimentTracker, InvalidValueError, active_run
-from tracking.errors import InvalidNameError
 from tracking.integrations import huggingface
 from tracking.integrations.huggingface import Following
 from tracking.integrations.lightning import Logging
 from tracking.integrations.live import Live, log
 from tracking.integrations.sklearn import log_search
 from tracking.integrations.training import Training
-from tracking.records import RunRecord
-from tracking.run import Run
-
-
-def recorded(tracker: ExperimentTracker) -> list[RunRecord]:
-    return list(tracker.records())
-
-
-def train(training: Training, losses: tuple[float, ...] = (1.0, 0.5)) -> None:
-    training.begin({"lr": 0.1})
-    for step, loss in enumerate(losses):
-        training.log({"loss": loss}, step)
-    training.end()
 
 
 def test_nothing_is_opened_before_a_training_begins_and_each_one_has_its_own_run(
@@ -213,10 +194,6 @@ def test_whatever_trains_next_ends_the_run_that_a_training_left(
         run.finish()
 
 
-class Fitted:
-    cv_results_ = {"params": [{"C": 1}], "mean_test_score": [0.5]}  # noqa: RUF012 - as searches have it
-
-
 @pytest.mark.parametrize("held", [Training, Live, Following])
 def test_a_block_holds_its_run_for_the_trainings_in_it(
     tracker: ExperimentTracker, base: Path, held: type[Training]
@@ -301,173 +278,6 @@ def test_a_prefix_is_a_text() -> None:
         Logging(prefix=5)  # type: ignore[arg-type]
 
 
-def test_trainings_in_threads_have_a_run_each(tracker: ExperimentTracker, base: Path) -> None:
-    begun = threading.Barrier(3, timeout=60)
-
-    def one(number: int) -> None:
-        training = Training("ctr", store=base)
-        training.begin({"number": number})
-        begun.wait()
-        training.log({"loss": float(number)}, 0)
-        training.end()
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(one, range(3)))
-    found = sorted((each.params["number"], each.summary["loss"].last) for each in recorded(tracker))
-    assert found == [(0, 0.0), (1, 1.0), (2, 2.0)]
-    assert {each.status.value for each in recorded(tracker)} == {"completed"}
-
-
-@pytest.mark.parametrize("held", [Training, Following, Logging])
-def test_what_holds_its_run_in_a_thread_does_not_share_it_with_other_threads(
-    tracker: ExperimentTracker, base: Path, held: type[Training]
-) -> None:
-    begun = threading.Barrier(3, timeout=60)
-
-    def one(number: int) -> None:
-        holder = held("ctr", store=base)
-        with holder if isinstance(holder, Training) else nullcontext(holder):
-            holder.run.log({"number": number})
-            if isinstance(holder, Logging):
-                holder.live.hold()
-            begun.wait()
-            train(Training("other", store=base), (float(number),))
-            begun.wait()
-        if isinstance(holder, Logging):
-            holder.finalize("success")
-
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(one, range(3)))
-    found = sorted((each.summary["number"].last, each.summary["loss"].last) for each in recorded(tracker))
-    assert found == [(0, 0.0), (1, 1.0), (2, 2.0)]
-    assert {(each.status.value, each.experiment_name) for each in recorded(tracker)} == {("completed", "ctr")}
-
-
-@pytest.mark.parametrize("opens", [lambda _tracker: log({}), lambda tracker: tracker.start_run("open")])
-def test_trainings_in_threads_log_into_a_run_that_is_of_none(
-    tracker: ExperimentTracker,
-    base: Path,
-    opens: Callable[[ExperimentTracker], Run],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(base.parent)
-    run = opens(tracker)
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _number: train(Training("other", store=base)), range(3)))
-    run.finish()
-    (record,) = ExperimentTracker(run.run_dir.parents[1]).records()
-    assert record.summary["loss"].count == 6
-
-
-def test_a_search_has_runs_of_its_own_beside_the_training_of_another_thread(
-    tracker: ExperimentTracker, base: Path
-) -> None:
-    training = Training("ctr", store=base)
-
-    class Watched(Fitted):
-        cv_results_ = {"params": [{"C": 1}, {"C": 2}, {"C": 3}], "mean_test_score": [0.5, 0.6, 0.7]}  # noqa: RUF012
-
-    training.begin({"lr": 0.1})
-    with ThreadPoolExecutor(1) as pool:
-        assert len(pool.submit(log_search, Watched(), "search", store=base).result()) == 3
-    training.end()
-    assert [(each.experiment_name, each.params) for each in recorded(tracker)] == [
-        ("ctr", {"lr": 0.1}),
-        ("search", {"C": 1}),
-        ("search", {"C": 2}),
-        ("search", {"C": 3}),
-    ]
-
-
-def test_a_training_of_another_thread_does_not_log_into_a_candidate_of_a_search(
-    tracker: ExperimentTracker, base: Path
-) -> None:
-    class Scores(list[float]):
-        def __getitem__(self, row: Any) -> Any:  # it is asked while the candidate is logged
-            with ThreadPoolExecutor(1) as pool:
-                pool.submit(train, Training("beside", store=base)).result()
-            return super().__getitem__(row)
-
-    class Watched(Fitted):
-        cv_results_ = {"params": [{"C": 1}, {"C": 2}], "mean_test_score": Scores([0.5, 0.6])}  # noqa: RUF012
-
-    log_search(Watched(), "search", store=base)
-    assert sorted((each.experiment_name, *each.summary) for each in recorded(tracker)) == [
-        ("beside", "loss"),
-        ("beside", "loss"),
-        ("search", "mean_test_score"),
-        ("search", "mean_test_score"),
-    ]
-
-
-def fold(base: Path, number: int) -> None:
-    for _ in range(2):
-        train(Training("fold", store=base), (float(number),))
-    log({"in_a_child": 1.0})
-
-
-FOLD = """
-import sys
-from tracking.integrations.live import log
-from tracking.integrations.training import Training
-for _ in range(2):
-    training = Training("fold", store=sys.argv[1])
-    training.begin({"lr": 0.1})
-    training.log({"loss": 1.0}, 0)
-    training.end()
-log({"in_a_child": 1.0})
-"""
-
-
-def folds(base: Path, start: str) -> None:
-    if start == "program":
-        for _ in range(3):
-            subprocess.run([sys.executable, "-c", FOLD, base], cwd=Path(__file__).parents[3], check=True)
-        return
-    with ProcessPoolExecutor(2, get_context("fork")) as pool:
-        list(pool.map(fold, [base] * 3, range(3)))
-
-
-@pytest.mark.parametrize("start", ["program", "fork"])
-def test_trainings_in_other_processes_do_not_log_into_the_run_that_one_has_left(
-    tracker: ExperimentTracker, base: Path, start: str
-) -> None:
-    left = Training("left", store=base)
-    left.begin({})
-    folds(base, start)
-    first, *others = recorded(tracker)
-    # it is open for what is no training
-    assert (first.status.value, set(first.summary)) == ("running", {"in_a_child"})
-    assert len(others) == 6
-    assert {each.status.value for each in others} == {"completed"}
-    train(Training("next", store=base))
-    assert not {name for name in os.environ if name.startswith("PODIUM_RUN")}
-
-
-@pytest.mark.parametrize("start", ["program", "fork"])
-def test_trainings_in_processes_that_a_block_starts_log_into_its_run(
-    tracker: ExperimentTracker, base: Path, start: str
-) -> None:
-    with Training("ctr", store=base):
-        folds(base, start)
-    (record,) = recorded(tracker)
-    assert (record.status.value, record.summary["loss"].count) == ("completed", 6)
-
-
-def test_a_training_within_another_has_a_run_of_its_own_and_the_outer_one_is_completed(
-    tracker: ExperimentTracker, base: Path
-) -> None:
-    outer = Training("outer", store=base)
-    outer.begin({})
-    outer.log({"loss": 1.0}, 0)
-    train(Training("inner", store=base))
-    outer.log({"loss": 0.5}, 1)
-    outer.end()
-    assert [
-        (each.experiment_name, each.status.value, each.summary["loss"].count) for each in recorded(tracker)
-    ] == [("outer", "completed", 2), ("inner", "completed", 2)]
-
-
 def test_a_run_that_an_evaluation_has_ended_is_open_again_in_the_training_after_it(
     tracker: ExperimentTracker, base: Path
 ) -> None:
@@ -545,87 +355,3 @@ def test_the_end_of_no_training_opens_no_run(base: Path) -> None:
     training = Training("ctr", store=base)
     training.end()
     assert not base.exists()
-
-
-def test_an_integration_imports_its_framework_when_it_is_used() -> None:
-    frameworks = ("keras", "lightgbm", "sklearn", "xgboost")
-    code = "; ".join(f"import tracking.integrations.{name}" for name in frameworks)
-    answer = subprocess.run(
-        [sys.executable, "-c", f"import sys; {code}; print(sorted(sys.modules))"],
-        cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    loaded = set(re.findall(r"'(\w+)[.']", answer.stdout))
-    assert "tracking" in loaded
-    assert not loaded & {*frameworks, "numpy", "torch"}
-
-
-@pytest.mark.parametrize("name", ["keras", "xgboost"])
-def test_a_framework_that_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module(f"tracking.integrations.{name}")
-    monkeypatch.delitem(vars(module), "TrackingCallback", raising=False)
-    for loaded in [each for each in sys.modules if each.partition(".")[0] == name]:
-        monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(ModuleNotFoundError, match=name):
-        module.TrackingCallback  # noqa: B018 - it is made when it is asked for
-    with pytest.raises(AttributeError, match="has no attribute 'Callback'"):
-        module.Callback  # noqa: B018
-
-
-MADE: list[Callable[..., object]] = [
-    Training,
-    Following,
-    Logging,
-    Live,
-    lambda **named: log_search(Fitted(), **named),
-]
-
-
-@pytest.mark.parametrize("made", MADE)
-def test_what_is_given_as_a_run_is_one_that_has_not_ended(
-    tracker: ExperimentTracker, made: Callable[..., object]
-) -> None:
-    with pytest.raises(InvalidValueError, match="run is 'run_001'; give an open run"):
-        made(run="run_001")
-    with tracker.start_run("ctr") as run:
-        pass
-    with pytest.raises(InvalidValueError, match="run is run_001, which has ended; give an open run"):
-        made(run=run)
-    opened = tracker.open_run("run_001")
-    made(run=opened)  # opened again, it may be logged into
-    opened.log({"loss": 1.0})
-    made(run=run)
-    opened.finish()
-    assert len(recorded(tracker)) == 1
-
-
-def test_a_run_that_ends_before_its_training_begins_is_refused_then(tracker: ExperimentTracker) -> None:
-    with tracker.start_run("ctr") as run:
-        training = Training(run=run)
-    with pytest.raises(InvalidValueError, match="run is run_001, which has ended"):
-        training.begin({"lr": 0.1})
-    assert recorded(tracker)[0].params == {}
-
-
-@pytest.mark.parametrize("made", [Training, Following, Logging])
-def test_an_argument_that_is_none_is_named_with_those_that_are(made: Callable[..., object]) -> None:
-    with pytest.raises(
-        TypeError, match=r"^Tracking.* has no argument 'nosuch'; it takes experiment, and by name"
-    ):
-        made(nosuch=1)
-    with pytest.raises(TypeError, match=r"^Tracking.* takes experiment by place, and by name store, run"):
-        made("ctr", "store")
-
-
-@pytest.mark.parametrize("name", ["store", "experiment"])
-@pytest.mark.parametrize("value", [5, "", b"x"])
-def test_a_place_that_is_none_is_refused_and_nothing_is_made(
-    base: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: Any
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for made in (Training, Following):
-        with pytest.raises(
-            (InvalidNameError, InvalidValueError), match=rf"{name}.* {re.escape(repr(value))}"
-        ):
-            made(**{"experiment": "ctr", "store": base, name: value}).run  # noqa: B018 - it is opened here
-    assert not list(tmp_path.rglob("run_*"))

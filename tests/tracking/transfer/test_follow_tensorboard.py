@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,12 @@ def steps(tracker: ExperimentTracker, run_id: str, name: str = "loss") -> list[A
 def start_following(base: Path, logs: Path) -> "subprocess.Popen[str]":
     words = ["-m", "tracking", "import", str(logs), "--follow", "--json", "--store", str(base)]
     return subprocess.Popen([sys.executable, *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def add_to_each(files: list[Path]) -> None:
+    """Add a point, at a step that is new, to each file."""
+    for path in files:
+        add(path, len(path.read_bytes()), {"loss": 1.0})
 
 
 def test_following_imports_each_new_point_once_and_new_runs_too(
@@ -229,10 +236,7 @@ def test_a_run_that_was_deleted_here_is_left_out_and_the_others_go_on(
 ) -> None:
     files = [begin(tmp_path / "logs" / name) for name in "ab"]
 
-    def grow() -> None:
-        for path in files:
-            add(path, len(path.read_bytes()), {"loss": 1.0})
-
+    grow = partial(add_to_each, files)
     grow()
     told = follow(
         base,
@@ -255,9 +259,7 @@ def test_a_run_that_was_removed_by_hand_while_it_grew_is_imported_anew_and_the_o
 ) -> None:
     files = [begin(tmp_path / "logs" / name) for name in "abc"]
 
-    def grow() -> None:
-        for path in files:
-            add(path, len(path.read_bytes()), {"loss": 1.0})
+    grow = partial(add_to_each, files)
 
     def remove() -> None:
         shutil.rmtree(base / "runs" / "run_001")
@@ -398,10 +400,7 @@ def test_a_run_that_cannot_be_kept_any_more_is_left_out_and_ends_and_the_others_
 ) -> None:
     files = [begin(tmp_path / "logs" / name) for name in "ab"]
 
-    def grow() -> None:
-        for path in files:
-            add(path, len(path.read_bytes()), {"loss": 1.0})
-
+    grow = partial(add_to_each, files)
     found = []
     told = follow(
         base,

@@ -14,8 +14,6 @@ from sweeps.executor.cluster.engine import NodeCommand, NodeLostError
 from sweeps.executor.cluster.messages import decode, encode
 from sweeps.executor.cluster.served_nodes import Serving
 from sweeps.executor.conformance_app import PATIENCE_S
-from sweeps.executor.local.executor import Prepared
-from sweeps.executor.local.forkserver import Preparation
 from sweeps.jobs import Event, EventKind, Job, JobStatus, Outcome
 from sweeps.settings.launcher_settings import LauncherSettings
 
@@ -70,12 +68,8 @@ class Engine:
 
 
 def test_a_sweep_that_is_slow_to_write_what_its_nodes_say_ends_none_of_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_prepared: Any
 ) -> None:
-    start: Any = None
-    common: Any = type("Common", (), {"sweep": "sweep"})
-    prepared = Prepared(Preparation([], [], "", [], [], b"", start), ())
-    monkeypatch.setattr(Prepared, "of", lambda *_args, **_named: prepared)
     looks, has_looked, really_look = list[bool](), threading.Event(), Serving.look
 
     def look(serving: Serving, *, says: bool = True) -> None:
@@ -92,7 +86,7 @@ def test_a_sweep_that_is_slow_to_write_what_its_nodes_say_ends_none_of_them(
     monkeypatch.setattr(Serving, "look", look)
     engine = Engine()
     settings = LauncherSettings(1, 1, (), grace_s=0.0)
-    executor = ClusterExecutor(engine, settings, common, tmp_path, lease_s=LEASE_S)
+    executor = ClusterExecutor(engine, settings, nothing_prepared, tmp_path, lease_s=LEASE_S)
     (outcome,) = executor.run([Job(0, "key", "hash", (), {}, tmp_path / "jobs/0", b"")], listen)
     assert outcome.status is JobStatus.COMPLETED
     assert engine.node.closed == []

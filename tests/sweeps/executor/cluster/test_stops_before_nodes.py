@@ -10,8 +10,6 @@ import pytest
 from sweeps.executor.cluster.cluster_executor import ClusterExecutor
 from sweeps.executor.cluster.engine import Node, NodeCommand
 from sweeps.executor.conformance_app import PATIENCE_S
-from sweeps.executor.local.executor import Prepared
-from sweeps.executor.local.forkserver import Preparation
 from sweeps.jobs import Job, JobStatus
 from sweeps.settings.launcher_settings import LauncherSettings
 
@@ -27,12 +25,8 @@ class Engine:
 
 
 def test_jobs_of_a_sweep_that_was_stopped_before_are_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nothing_prepared: Any
 ) -> None:
-    start: Any = None
-    common: Any = type("Common", (), {"sweep": "sweep"})
-    prepared = Prepared(Preparation([], [], "", [], [], b"", start), ())
-    monkeypatch.setattr(Prepared, "of", lambda *_args, **_named: prepared)
     gather, obey, has_gathered = ClusterExecutor._gather, ClusterExecutor._obey, threading.Event()
 
     def gather_first(*words: Any) -> None:
@@ -45,7 +39,7 @@ def test_jobs_of_a_sweep_that_was_stopped_before_are_cancelled(
 
     monkeypatch.setattr(ClusterExecutor, "_gather", gather_first)
     monkeypatch.setattr(ClusterExecutor, "_obey", obey_late)
-    executor = ClusterExecutor(Engine(), LauncherSettings(1, 1, (), grace_s=0.0), common, tmp_path)
+    executor = ClusterExecutor(Engine(), LauncherSettings(1, 1, (), grace_s=0.0), nothing_prepared, tmp_path)
     executor.stop()
     job = Job(0, "key", "hash", (), {}, tmp_path / "jobs/0", b"")
     (outcome,) = executor.run([job], lambda _event: None)

@@ -38,7 +38,7 @@ def test_an_engine_closes_though_its_process_reads_nothing(monkeypatch: pytest.M
     assert not engine.tell(b"too late")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the system does not count calls")
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc of Linux alone counts the calls of a process")
 def test_what_the_process_writes_is_read_in_large_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = engine_that_runs(TALKING.format(line=b"y" * 99 + b"\n", count=10_000), monkeypatch)
     before = count_of_reads()
