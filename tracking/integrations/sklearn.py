@@ -13,11 +13,11 @@ from pathlib import PurePath
 from typing import Any
 
 from tracking.errors import InvalidValueError, quoted
+from tracking.integrations.fitting import Fitting
 from tracking.integrations.live import Live, start_of_training
 from tracking.process.sweep_context import current_job
 from tracking.run import Run
 from tracking.values import jsontext
-from tracking.values.checks import param_values
 from tracking.values.plain import MAX_ELEMENTS
 
 # The columns of cv_results_ that are metrics; the others are parameters, and those of a halving search below.
@@ -97,11 +97,12 @@ def _results_of(search: Any) -> Mapping[str, Any]:
 
 
 def _candidates(results: Mapping[str, Any], resource: str) -> list[_Candidate]:
-    """Return the candidates in the order in which they were tried; raise before anything is logged."""
+    """Return the candidates in the order in which they were tried."""
+    fitting = Fitting()
     found: dict[Any, _Candidate] = {}
     seen: Counter[Any] = Counter()
     for row, params in enumerate(results["params"]):
-        kept = param_values({name: _kept(value) for name, value in params.items()})
+        kept = fitting.params({name: _kept(value) for name, value in params.items()})
         key: Any = row
         if _ITERATION in results and resource == SAMPLES:
             # a halving search has a candidate in each of its iterations, as one and the same dict

@@ -210,10 +210,16 @@ def test_what_is_no_fitted_search_is_refused_and_logs_nothing(search: Any, messa
     assert not base.exists()
 
 
-def test_a_parameter_that_cannot_be_kept_is_named_before_anything_is_logged(base: Path) -> None:
+def test_a_parameter_that_cannot_be_kept_is_left_out_with_one_warning(
+    tracker: ExperimentTracker, base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     class AnySearch:
-        cv_results_ = {"params": [{"C": 1}, {"C": b"0" * 2000}], "mean_test_score": [0.5, 0.6]}  # noqa: RUF012
+        cv_results_ = {  # noqa: RUF012 - as searches have it
+            "params": [{"C": 1, "a\nb": 2}, {"C": b"0" * 2000}, {"C": b"1" * 2000}],
+            "mean_test_score": [0.5, 0.6, 0.7],
+        }
 
-    with pytest.raises(InvalidValueError, match="parameter 'C' is a bytes of shape"):
-        log_search(AnySearch(), "trees", store=base)
-    assert not base.exists()
+    log_search(AnySearch(), "trees", store=base)
+    assert [record.params for record in tracker.records()] == [{"C": 1, "a\\nb": 2}, {}, {}]
+    (message,) = caplog.messages
+    assert message.startswith("parameter 'C' is left out: ")
