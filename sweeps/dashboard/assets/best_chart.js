@@ -18,6 +18,7 @@ export function bestChart(host, best, options = {}) {
   put(host, choices, place);
   const frame = chartFrame(place, {
     kind: "best",
+    name: "The best value so far",
     height: (width) => options.height ?? (width < 500 ? 220 : 290),
     draw: (size, parts) => {
       state.view = layout(state, size);

@@ -43,7 +43,7 @@ class CurveChart {
     this.options = { height: 280, label: "Curves", x: "step", smooth: 0, legend: true, ...options };
     this.hidden = new Set();
     this.zoomed = false;
-    this.canvas = h("div", { class: "curve-plot", role: "img" });
+    this.canvas = h("div", { class: "curve-plot", role: "img", "aria-label": `${this.options.label}, not drawn yet` });
     this.note = h("p", { class: "hint", hidden: true });
     this.legend = h("div", { class: "legend" });
     this.values = chartTable(() => this.tableOfLines());

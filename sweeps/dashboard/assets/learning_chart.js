@@ -18,6 +18,7 @@ export function learningChart(host, data, options = {}) {
   const state = { data, view: null };
   const frame = chartFrame(host, {
     kind: "learning",
+    name: "Learning curves of jobs",
     height: (width) => options.height ?? (width < 500 ? 260 : 324),
     draw: (size, parts) => {
       state.view = layout(state.data, size, options);

@@ -27,6 +27,7 @@ export function parallelChart(host, table, options = {}) {
   const state = { table, brushes: new Map(), picked: null, view: null, changed: false };
   const frame = chartFrame(host, {
     kind: "parallel",
+    name: "Settings and results",
     acts: true,
     height: () => options.height ?? 330,
     draw: (size, parts) => draw(size, parts),

@@ -19,6 +19,7 @@ export function scatterChart(host, data, options = {}) {
   const state = { data, options, view: null };
   const frame = chartFrame(host, {
     kind: "scatter",
+    name: "One value against another",
     height: (width) => options.height ?? Math.min(360, Math.max(220, width * 0.6)),
     draw: (size, parts) => {
       state.view = layout(state.data, size, options);

@@ -46,7 +46,7 @@ export function follow(href, event) {
 /**
  * Put a chart into `host`: `{node, stage, canvas, svg, layer, note, redraw(), say(text), hide(), destroy()}`.
  *
- * `options`: `kind` (a class), `height(width)`, `least()` (px; a narrower host scrolls), `draw(size, parts)` draws all,
+ * `options`: `kind` (a class), `name` (what it is called until `say` tells more), `height(width)`, `least()` (px; a narrower host scrolls), `draw(size, parts)` draws all,
  * `pick(x, y)` gives the index under the pointer or -1, `order()` the indices in the order of the keys,
  * `spot(index)` `{x, y, lines, mark, free}` of one (mark: an SVG element; a free one's hint lies at the pointer),
  * `href(index)` its page or null; `acts` tells that the SVG holds parts that take the focus.
@@ -57,7 +57,7 @@ export function chartFrame(host, options) {
   const layer = s("g", { class: "chart-hover", "aria-hidden": "true" });
   const tip = h("div", { class: "chart-tip", hidden: true });
   const said = h("div", { class: "offscreen", "aria-live": "polite" });
-  const stage = h("div", { class: "chart-stage" }, canvas, svg, tip);
+  const stage = h("div", { class: "chart-stage", "aria-label": options.name }, canvas, svg, tip);
   const note = h("p", { class: "chart-note" });
   const values = options.spot ? chartTable(() => valuesOf(options, stage.getAttribute("aria-label"))) : null;
   const node = h("div", { class: `chart chart-${options.kind}` }, h("div", { class: "chart-scroll" }, stage), note, values?.node, said);

@@ -22,6 +22,7 @@ export function timelineChart(host, timeline, options = {}) {
   const state = { timeline, view: null };
   const frame = chartFrame(host, {
     kind: "timeline",
+    name: "Slots over time",
     height: () => TOP + rowHeight(state.timeline) * rowsOf(state.timeline) + 26,
     draw: (size, parts) => {
       state.view = layout(state.timeline, size);

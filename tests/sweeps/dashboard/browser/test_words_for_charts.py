@@ -11,6 +11,7 @@ from logging_run import Logger
 from told import NAME, Told
 
 SCROLL = "() => { for (const part of document.querySelectorAll('main section, main .chart-place')) part.scrollIntoView(); }"
+TOLD = "() => [...document.querySelectorAll('main .chart-stage')].every((one) => /[0-9]/.test(one.ariaLabel))"
 LISTEN = """() => {
   window.readOut = [];
   const isLive = (element) => {
@@ -24,6 +25,15 @@ LISTEN = """() => {
     }
   }).observe(document.body, { childList: true, characterData: true, subtree: true });
 }"""
+
+WATCH = f"""
+window.wrong = new Set();
+window.looks = 0;
+new MutationObserver(() => {{
+  window.looks += 1;
+  for (const words of ({WRONG})()) if (!words.endsWith(" headings of the first level")) window.wrong.add(words);
+}}).observe(document, {{ attributes: true, childList: true, subtree: true }});
+"""
 
 
 def addresses(store: FilledStore) -> list[str]:
@@ -50,11 +60,26 @@ def test_controls_have_names_tables_captions_and_charts_words(
     for address in addresses(store):
         page.open(address)
         page.page.evaluate(SCROLL)
-        page.page.wait_for_function(
-            "() => [...document.querySelectorAll('main .chart-stage')].every((one) => one.ariaLabel)"
-        )
+        page.page.wait_for_function(TOLD)  # a chart that comes later has its name, and is not waited for
         assert NAMELESS.findall(page.find("body").aria_snapshot()) == [], address
         assert page.page.evaluate(WRONG) == [], address
+
+
+@pytest.mark.parametrize("runs", [3, 60])
+def test_nothing_is_on_a_page_before_it_has_its_words(
+    runs: int, filled: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    served, store = filled(runs)
+    page = visit(served)
+    page.page.add_init_script(WATCH)
+    for address in addresses(store):
+        page.open(address)
+        page.page.evaluate(SCROLL)
+        page.page.evaluate(
+            "() => new Promise((kept) => requestAnimationFrame(() => requestAnimationFrame(kept)))"
+        )
+        assert page.page.evaluate("[...wrong]") == [], address
+        assert page.page.evaluate("looks") > 0, address
 
 
 def test_a_chart_opens_as_a_table_with_what_its_hints_say(
