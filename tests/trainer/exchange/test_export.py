@@ -60,16 +60,17 @@ def outputs(path: Path, rows: Any) -> np.ndarray[Any, Any]:
         *((name, "pt2", "binary", None) for name in MODELS),
         ("tabm", "onnx", "multiclass", None),
         *(
-            pytest.param(name, "onnx", "binary", None, marks=pytest.mark.slow)
-            for name in ("dcn", "deepfm", "resnet")
-        ),
-        *(
-            pytest.param(name, "onnx", "binary", None, marks=pytest.mark.exhaustive)
+            pytest.param(
+                name,
+                "onnx",
+                "binary",
+                None,
+                marks=pytest.mark.slow if name == "dcn" else pytest.mark.exhaustive,
+            )
             for name in MODELS
-            if name not in ("dcn", "deepfm", "resnet")
         ),
         pytest.param("mlp", "onnx", "multiclass", "piecewise", marks=pytest.mark.slow),
-        pytest.param("mlp", "pt2", "regression", "periodic", marks=pytest.mark.slow),
+        pytest.param("mlp", "pt2", "regression", "periodic", marks=pytest.mark.exhaustive),
         pytest.param("ft_transformer", "onnx", "regression", "piecewise", marks=pytest.mark.slow),
     ],
 )
