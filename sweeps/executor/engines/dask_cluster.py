@@ -36,14 +36,14 @@ def connect(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Con
         if not each.isEnabledFor(logging.DEBUG):
             each.setLevel(logging.WARNING)  # or the sweep's own lines drown
     if settings.address is not None:
-        client = _client(settings.address)
+        client = _ClosedClient(settings.address)
         return Connection(client, client.close)
     cluster = started(settings, allowed)
     with contextlib.ExitStack() as opened:  # which closes the cluster whatever the client raises
         opened.callback(cluster.close)
         if settings.scale is not None:
             cluster.scale(settings.scale)
-        client = _client(cluster)
+        client = _ClosedClient(cluster)
         opened.callback(client.close)
         ending = threading.Event()
         keeping = threading.Thread(target=_keep_scaled, args=(cluster, settings.scale, ending), daemon=True)
@@ -81,6 +81,16 @@ def started(settings: DaskSettings, allowed: Sequence[str] | None = None) -> Any
     return build(settings.cluster, allowed)
 
 
-def _client(cluster: Any) -> Client:
-    # Not as the default: the code of the user's may have a client of its own.
-    return Client(cluster, set_as_default=False)
+class _ClosedClient(Client):
+    """A client that is closed where it cannot be made.
+
+    A half-made one is closed by Python, when the program ends and its loop has gone; Dask then waits for ever.
+    """
+
+    def __init__(self, cluster: Any) -> None:
+        try:
+            # Not as the default: the code of the user's may have a client of its own.
+            super().__init__(cluster, set_as_default=False)  # type: ignore[no-untyped-call] # Dask's has no types
+        except BaseException:
+            self.close()  # type: ignore[no-untyped-call] # nor has this
+            raise

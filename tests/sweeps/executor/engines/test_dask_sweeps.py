@@ -163,8 +163,9 @@ def test_a_library_that_takes_ctrl_c_as_it_is_imported_has_the_class_of_the_clus
     end_stopped(process)
 
 
-def test_an_address_without_a_scheduler_is_named(tmp_path: Path) -> None:
-    address = (LAUNCHER, "hydra.launcher.address='tcp://127.0.0.1:9'")
+@pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "tls://127.0.0.1:9", "htp://127.0.0.1:9"])
+def test_an_address_that_dask_cannot_use_is_named_and_ends_the_command(tmp_path: Path, where: str) -> None:
+    address = (LAUNCHER, f"hydra.launcher.address='{where}'")
     done = subprocess.run(  # not forked: Dask reads its variables as it is imported
         [sys.executable, str(APP), *GRID, *address],
         env={**os.environ, "PYTHONPATH": str(ROOT), "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"},
@@ -175,5 +176,5 @@ def test_an_address_without_a_scheduler_is_named(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "address=tcp://127.0.0.1:9: Dask cannot use it" in done.stdout + done.stderr
+    assert f"address={where}: Dask cannot use it" in done.stdout + done.stderr
     assert "; resume with: python -m sweeps resume " in done.stdout + done.stderr
