@@ -88,9 +88,9 @@ class _ClosedClient(Client):
     """
 
     def __init__(self, cluster: Any) -> None:
-        try:
+        untyped: Any = super()
+        with contextlib.ExitStack() as failed:
+            failed.callback(untyped.close)
             # Not as the default: the code of the user's may have a client of its own.
-            super().__init__(cluster, set_as_default=False)  # type: ignore[no-untyped-call] # Dask's has no types
-        except BaseException:
-            self.close()  # type: ignore[no-untyped-call] # nor has this
-            raise
+            untyped.__init__(cluster, set_as_default=False)
+            failed.pop_all()
