@@ -44,6 +44,7 @@ from tracking.values.units import parse_duration, parse_size
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 MOST_GRACE_S = 604800.0
+MOST_AT_ONCE = 1000  # each has a thread that watches over it
 NOT_THERE = object()
 ENGINES: dict[str, Callable[[Mapping[str, Any]], DaskSettings | RaySettings]] = {
     DASK: dask_settings,
@@ -283,6 +284,8 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
         raise SettingsError(
             f"n_jobs={n_jobs}: {len(gpus)} GPUs with jobs_per_gpu={per_gpu} have room for {places} jobs"
         )
+    name = "n_jobs" if (raw["n_jobs"] or 0) > 0 else "jobs_per_gpu"
+    require(n_jobs <= MOST_AT_ONCE, name, raw[name], f"are up to {MOST_AT_ONCE} jobs at once on one machine")
     threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
     require(threads >= 1, "threads", threads, "are 1, 2, ... or null for an equal share of the cores")
     seconds("grace_s", raw["grace_s"], least=0.0, most=MOST_GRACE_S)

@@ -242,6 +242,22 @@ def test_no_jobs_at_once_is_refused(loader: ConfigLoader) -> None:
         launcher_settings(composed(loader, "podium.n_jobs=0"))
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["podium.n_jobs=1001"], "n_jobs=1001"),
+        (["podium.n_jobs=100000"], "n_jobs=100000"),
+        (["+podium.gpus=[0]", "+podium.jobs_per_gpu=1001", "podium.n_jobs=-1"], "jobs_per_gpu=1001"),
+    ],
+)
+def test_more_jobs_at_once_than_a_machine_has_threads_for_are_refused(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, given: list[str], said: str
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(SettingsError, match=f"^{said}: allowed are up to 1000 jobs at once on one machine$"):
+        launcher_settings(composed(loader, *given))
+
+
 @pytest.mark.parametrize(("given", "expected"), [("-1", 8), ("-2", 7), ("3", 3), ("null", 8)])
 def test_the_number_of_another_launcher_is_read_in_the_same_way(
     loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, given: str, expected: int
