@@ -21,8 +21,9 @@ from tracking.values import jsontext
 from tracking.values.plain import MAX_ELEMENTS
 
 # The columns of cv_results_ that are metrics; the others are parameters, and those of a halving search below.
-_COLUMN = re.compile(r"(mean|std|rank|split\d+)_(test|train)_.+|(mean|std)_(fit|score)_time")
-_TEST = re.compile(r"split\d+_test_.+")
+# The name of a scorer, at the end, is any text.
+_COLUMN = re.compile(r"(mean|std|rank|split\d+)_(test|train)_.*|(mean|std)_(fit|score)_time", re.DOTALL)
+_TEST = re.compile(r"split\d+_test_.*", re.DOTALL)
 _ITERATION, _RESOURCES = "iter", "n_resources"
 SAMPLES = "n_samples"  # the resource of a halving search that is none of the parameters
 
@@ -58,12 +59,12 @@ def log_search(
     `cv_results_`, all of it as the artifact `cv_results.json`, and of the best candidate `best_score` and the parameters
     `best.NAME`. Raise InvalidValueError for a search that was not fitted.
     """
-    results = _results_of(search)
-    candidates = _candidates(results, str(getattr(search, "resource", SAMPLES)))
+    results, fitting = _results_of(search), Fitting()
+    candidates = _candidates(results, str(getattr(search, "resource", SAMPLES)), fitting)
     live = Live(experiment, store=store, run=run, of_training=True)
     if not live.is_own or current_job() is not None:
         with live:
-            _log_into(live, search, results, candidates)
+            _log_into(live, search, results, candidates, fitting)
         return [live.run.run_id]
     tags = {"sklearn.search": type(search).__name__, "sklearn.first_run": live.run.run_id}
     estimator = getattr(search, "estimator", None)
@@ -77,7 +78,7 @@ def log_search(
             opened.set_tags({**tags, "sklearn.candidate": number, **is_best})
             opened.log_params(candidate.params)
             for row in candidate.rows:
-                opened.log(dict(_metrics(results, row)), _step(results, row))
+                fitting.log(opened, dict(_metrics(results, row)), _step(results, row))
             opened.finish(*_outcome(results, candidate.last, last))
         found.append(opened.run_id)
     return found
@@ -96,9 +97,8 @@ def _results_of(search: Any) -> Mapping[str, Any]:
     )
 
 
-def _candidates(results: Mapping[str, Any], resource: str) -> list[_Candidate]:
+def _candidates(results: Mapping[str, Any], resource: str, fitting: Fitting) -> list[_Candidate]:
     """Return the candidates in the order in which they were tried."""
-    fitting = Fitting()
     found: dict[Any, _Candidate] = {}
     seen: Counter[Any] = Counter()
     for row, params in enumerate(results["params"]):
@@ -151,13 +151,17 @@ def _outcome(results: Mapping[str, Any], row: int, last: int) -> tuple[str, str 
     return "completed", None
 
 
-def _log_into(live: Live, search: Any, results: Mapping[str, Any], candidates: list[_Candidate]) -> None:
+def _log_into(
+    live: Live, search: Any, results: Mapping[str, Any], candidates: list[_Candidate], fitting: Fitting
+) -> None:
     """Log all of a search into a run that has more to it."""
     by_row = {row: params for candidate in candidates for row, params in candidate.rows.items()}
     table = []
     for row, params in sorted(by_row.items()):
         metrics = dict(_metrics(results, row))
-        live.run.log({name: value for name, value in metrics.items() if not name.startswith("split")}, row)
+        fitting.log(
+            live.run, {name: value for name, value in metrics.items() if not name.startswith("split")}, row
+        )
         halving = {name: results[name][row] for name in (_ITERATION, _RESOURCES) if name in results}
         table.append({"params": params, **halving, **metrics})
     live.run.log_dict(table, "cv_results.json")

@@ -3,6 +3,7 @@
 import math
 import pickle
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,23 @@ def test_a_random_search_with_several_scores_keeps_each_of_them(
     names = {"mean_test_accuracy", "mean_test_roc_auc", "split1_test_roc_auc", "mean_train_roc_auc"}
     assert all(names <= set(run.summary) for run in runs)
     assert not [run for run in runs if "best" in run.tags]  # nothing says by which score
+
+
+@pytest.mark.parametrize(
+    ("scorer", "kept"),
+    [("a\nb", "a\\nb"), ("", ""), ("\u2028", "\\u2028"), ("tête/à 1", "tête/à 1"), ("../up", "../up")],
+)
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_scorer_may_have_any_name(
+    tracker: ExperimentTracker, base: Path, scorer: str, kept: str, is_open: bool
+) -> None:
+    search = GridSearchCV(TREE, {"max_depth": [1]}, cv=2, scoring={scorer: "accuracy"}, refit=False)
+    search.fit(ROWS, LABELS)
+    with tracker.start_run("tuned") if is_open else nullcontext():
+        (run,) = recorded(tracker, log_search(search, store=None if is_open else base))
+    (run,) = recorded(tracker, [run.run_id])
+    for column in ("mean_test_", "std_test_", "rank_test_", *(["split1_test_"] * (not is_open))):
+        assert run.summary[column + kept].last == search.cv_results_[column + scorer][0]
 
 
 def test_a_candidate_of_a_halving_search_is_one_run_with_a_point_per_iteration(
