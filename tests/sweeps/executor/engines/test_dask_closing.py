@@ -44,7 +44,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
         raise TimeoutError("the scheduler does not answer")
 
     monkeypatch.setattr(dask_cluster, "started", lambda *_: cluster)
-    monkeypatch.setattr(dask_cluster, "_client", lambda _cluster: SimpleNamespace(close=close))
+    monkeypatch.setattr(dask_cluster, "_ClosedClient", lambda _cluster: SimpleNamespace(close=close))
     monkeypatch.setattr(dask_cluster, "_leave_interrupts_to_the_sweep", lambda: None)
     return cluster
 
