@@ -162,11 +162,14 @@ def lost_looks(
         look, split = (_mapping(facts.get(name)) for name in ("look", "split"))
         told, number = split.get("hash"), look.get("number")
         is_own = each.verdict.challenger.get("manifest_sha256") == manifest
-        if not (is_own and told and type(number) is int and number > 0) or (told, number) in known:
+        if (
+            not (is_own and isinstance(told, str) and type(number) is int and number > 0)
+            or (told, number) in known
+        ):
             continue
         found[each.number] = ModelEvent(
             kind=EventKind.LOOKED, version=version, at=_moment(facts.get("at")), by=str(facts.get("by") or ""),
-            reason=f"the verdict {each.path.name} tells of it", before=None, split=str(told), look=number,
+            reason=f"the verdict {each.path.name} tells of it", before=None, split=told, look=number,
             key=str(facts.get("key") or each.sha256), **_counting(look),
         )  # fmt: skip
     return found

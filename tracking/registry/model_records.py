@@ -184,7 +184,7 @@ class Verdict:
         promote, reasons = bool(value["promote"]), tuple(str(reason) for reason in value["reasons"])
         facts = {name: each for name, each in value.items() if name not in _OWN}
         for side in ("challenger", "champion"):
-            if not isinstance(facts.get(side) or {}, Mapping):
+            if not isinstance(facts.get(side), Mapping | None):
                 raise TypeError(side)
         if value.get("format", 1) == 1:
             basis = "recorded" if value["champion"] else "first"

@@ -150,7 +150,7 @@ def _faults_of_copies(path: Path, scores: Path, found: Sequence[KeptVerdict]) ->
         pass
     except CorruptFileError as error:
         yield str(error)
-    known = {each.verdict.facts.get("scores_sha256") for each in found if regular.is_file(each.scores)}
+    known = [each.verdict.facts.get("scores_sha256") for each in found if regular.is_file(each.scores)]
     if known and regular.is_file(scores) and atomic.sha256(scores) not in known:
         yield f"{scores} is not what the verdict was made from; restore it from {path.parent / FOLDER}"
 

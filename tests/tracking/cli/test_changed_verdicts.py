@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from command_line import Say
+from verdicts_made import scored
 
 from tracking import ModelRegistry, Verdict
 from tracking.files.atomic import sha256
@@ -57,3 +58,40 @@ def test_a_verdict_as_it_was_written_is_shown_without_a_warning(
     late = models.record_verdict("ctr", 1, other, scores=b"others")
     assert late.sha256 == sha256(folder / "verdict.json")
     assert say("verdict", "ctr@1")[2] == ""
+
+
+COMMANDS = (
+    ("verdict", "ctr@1"),
+    ("verdict", "ctr@1", "--json"),
+    ("verdict", "ctr@1", "--all"),
+    ("verify", "ctr"),
+    ("history", "ctr"),
+    ("lineage", "ctr@1"),
+    ("models",),
+)
+OTHERS = (
+    None,
+    True,
+    3,
+    -0.5,
+    "words",
+    [],
+    [1, [2]],
+    {"version": [1], "hash": {"a": 1}, "number": 1, "metric": {}},
+)
+
+
+@pytest.mark.parametrize("key", sorted({*scored(), "key", "settings", "pictures"}))
+def test_whatever_a_verdict_holds_commands_show_it_or_name_the_file(folder: Path, say: Say, key: str) -> None:
+    manifest = sha256(folder / "manifest.json")
+    for other in OTHERS:
+        changed = {**scored(), key: other}
+        if isinstance(changed["challenger"], dict):
+            changed["challenger"] = {**changed["challenger"], "manifest_sha256": manifest}
+        for file in ("verdict.json", "verdicts/001.json"):
+            (folder / file).write_text(json.dumps(changed))
+        for command in COMMANDS:
+            code, out, err = say(*command)
+            assert code in (0, 1), (command, other)
+            assert "Traceback" not in out + err
+            assert code == 0 or "verdict" in out + err, (command, other)

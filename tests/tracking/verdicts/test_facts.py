@@ -126,6 +126,15 @@ def test_a_text_turns_nothing_that_stands_around_it() -> None:
     assert "\u2069: 3,000 rows" in found["notes"][0]["words"]
 
 
+@pytest.mark.parametrize("side", ["champion", "challenger"])
+@pytest.mark.parametrize("other", [False, 0, "", [], True, 1, "v1", [["name", "m"]]])
+def test_a_file_in_which_a_version_is_no_mapping_is_refused(side: str, other: object) -> None:
+    with pytest.raises(TypeError, match=side):
+        Verdict.from_json({**scored(), side: other})
+    with pytest.raises(TypeError, match=side):
+        Verdict.from_json({**scored(), "format": 1, side: other})
+
+
 @given(st.dictionaries(st.sampled_from([*scored(), "other"]), ANYTHING))
 def test_whatever_a_file_holds_is_read_or_refused_by_the_registry(changes: dict[str, Any]) -> None:
     try:

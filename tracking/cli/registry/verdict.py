@@ -200,7 +200,8 @@ def _side(side: Mapping[str, Any]) -> str | None:
 def _say_differences(found: Verdict) -> None:
     """Write how the measures of the two versions differ, with the standard error of each gain and how it was found."""
     names = ["measure", "gain", "error", "method", "challenger", "champion", "draws", "seed", "clusters"]
-    each = [one for one in found.facts.get("differences") or () if isinstance(one, Mapping)]
+    given = found.facts.get("differences")
+    each = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
     rows = [[_shown(one, name) for name in names] for one in each]
     if not rows:
         return
