@@ -279,13 +279,14 @@ def launcher_settings(config: DictConfig) -> LauncherSettings:
     if engine is not None:
         allowed = "are 1, 2, ..., null or -1 for as many as a node has room for"
         require((raw["n_jobs"] or -1) >= -1, "n_jobs", raw["n_jobs"], allowed)
-    n_jobs = (engine and engine.places) or _at_once(raw["n_jobs"], places or cores)
+    most = f"are up to {MOST_AT_ONCE} jobs at once on one machine"
+    require((raw["n_jobs"] or 1) <= MOST_AT_ONCE, "n_jobs", raw["n_jobs"], most)
+    require(places <= MOST_AT_ONCE, "jobs_per_gpu", per_gpu, most)
+    n_jobs = (engine and engine.places) or _at_once(raw["n_jobs"], places or min(cores, MOST_AT_ONCE))
     if gpus and n_jobs > places:
         raise SettingsError(
             f"n_jobs={n_jobs}: {len(gpus)} GPUs with jobs_per_gpu={per_gpu} have room for {places} jobs"
         )
-    name = "n_jobs" if (raw["n_jobs"] or 0) > 0 else "jobs_per_gpu"
-    require(n_jobs <= MOST_AT_ONCE, name, raw[name], f"are up to {MOST_AT_ONCE} jobs at once on one machine")
     threads = max(1, cores // n_jobs) if raw["threads"] is None else raw["threads"]
     require(threads >= 1, "threads", threads, "are 1, 2, ... or null for an equal share of the cores")
     seconds("grace_s", raw["grace_s"], least=0.0, most=MOST_GRACE_S)

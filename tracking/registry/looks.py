@@ -162,10 +162,8 @@ def lost_looks(
         look, split = (_mapping(facts.get(name)) for name in ("look", "split"))
         told, number = split.get("hash"), look.get("number")
         is_own = each.verdict.challenger.get("manifest_sha256") == manifest
-        if (
-            not (is_own and isinstance(told, str) and type(number) is int and number > 0)
-            or (told, number) in known
-        ):
+        is_told = isinstance(told, str) and told and type(number) is int and number > 0
+        if not (is_own and is_told) or (told, number) in known:
             continue
         found[each.number] = ModelEvent(
             kind=EventKind.LOOKED, version=version, at=_moment(facts.get("at")), by=str(facts.get("by") or ""),

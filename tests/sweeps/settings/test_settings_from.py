@@ -247,7 +247,7 @@ def test_no_jobs_at_once_is_refused(loader: ConfigLoader) -> None:
     [
         (["podium.n_jobs=1001"], "n_jobs=1001"),
         (["podium.n_jobs=100000"], "n_jobs=100000"),
-        (["+podium.gpus=[0]", "+podium.jobs_per_gpu=1001", "podium.n_jobs=-1"], "jobs_per_gpu=1001"),
+        (["+podium.gpus=[0]", "+podium.jobs_per_gpu=1001"], "jobs_per_gpu=1001"),
     ],
 )
 def test_more_jobs_at_once_than_a_machine_has_threads_for_are_refused(
@@ -256,6 +256,14 @@ def test_more_jobs_at_once_than_a_machine_has_threads_for_are_refused(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with pytest.raises(SettingsError, match=f"^{said}: allowed are up to 1000 jobs at once on one machine$"):
         launcher_settings(composed(loader, *given))
+
+
+@pytest.mark.parametrize(("given", "expected"), [("null", 1000), ("-1", 1000), ("-2", 999), ("1000", 1000)])
+def test_a_machine_of_more_cores_than_that_runs_so_many_jobs_at_once(
+    loader: ConfigLoader, monkeypatch: pytest.MonkeyPatch, given: str, expected: int
+) -> None:
+    monkeypatch.setattr("joblib.cpu_count", lambda: 1152)
+    assert launcher_settings(composed(loader, f"podium.n_jobs={given}")).n_jobs == expected
 
 
 @pytest.mark.parametrize(("given", "expected"), [("-1", 8), ("-2", 7), ("3", 3), ("null", 8)])

@@ -94,8 +94,9 @@ def test_workers_that_are_killed_and_workers_that_come_later_change_nothing(
     assert board(tmp_path / "away") == board(home)
 
 
-def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
-    tmp_path: Path, cluster: StartedDask
+@pytest.mark.parametrize("there", [(), ("hydra/launcher=podium", "~hydra.launcher.address")])
+def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed_there_or_at_home(
+    tmp_path: Path, cluster: StartedDask, there: tuple[str, ...]
 ) -> None:
     cluster.worker("--no-nanny")
     cluster.worker("--no-nanny")
@@ -103,8 +104,9 @@ def test_a_sweep_whose_process_was_killed_goes_on_when_it_is_resumed(
     process = sweep(away, *GRID, "fault=slow", "epochs=40", *on(cluster))
     wait_for(lambda: events(away, "finished"))
     kill(process)
-    out = end(begin(away, "-m", "sweeps", "resume", "mine"))
+    out = end(begin(away, "-m", "sweeps", "resume", "mine", *there))
     assert "resumed" in out
+    assert all("node" in each for each in events(away, "started")) == (not there)
     end(sweep(home, *GRID, "epochs=40"))
     assert board(away) == board(home)
 
